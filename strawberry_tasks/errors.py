@@ -1,0 +1,124 @@
+"""Every error that the package raises, under one root."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+__all__ = [
+    "ConfigurationError",
+    "QueueUnavailableError",
+    "StoreUnavailableError",
+    "StrawberryTasksError",
+    "TaskCanceledError",
+    "TaskDeclarationError",
+    "TaskError",
+    "TaskFailedError",
+    "TaskInputError",
+    "TaskNotFoundError",
+    "ValueEncodingError",
+]
+
+
+class StrawberryTasksError(Exception):
+    """The root of all errors of this package."""
+
+
+class ConfigurationError(StrawberryTasksError):
+    """A setting has a value that cannot work; the message names the setting."""
+
+
+class TaskDeclarationError(StrawberryTasksError):
+    """A task cannot be declared like this; the message names the task and the parameter."""
+
+
+class ValueEncodingError(StrawberryTasksError):
+    """A value does not fit its declared type; the message names the field and the type."""
+
+
+class ClientError(StrawberryTasksError):
+    """An error that a GraphQL client may see: its message, and its code in ``extensions``."""
+
+    code: ClassVar[str]
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """What GraphQL puts beside the message."""
+        return {"code": self.code}
+
+
+class TaskNotFoundError(ClientError):
+    """There is no such run, it has expired, or it is not the viewer's."""
+
+    code = "TASK_NOT_FOUND"
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"There is no task with the id {run_id!r}, or it has expired.")
+
+
+class TaskInputError(ClientError):
+    """The arguments cannot be given to the task."""
+
+    code = "BAD_TASK_INPUT"
+
+
+class StoreUnavailableError(ClientError):
+    """The store does not answer; nothing is known about the run."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class QueueUnavailableError(ClientError):
+    """The queue cannot be reached; nothing was started and nothing is left behind."""
+
+    code = "QUEUE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The task queue cannot be reached. Nothing was started; try again.")
+
+
+class TaskError(StrawberryTasksError):
+    """Raise this in a task to fail with a message that its watchers may read.
+
+    Args:
+        message: One line for the person who waits.
+        code: For programs; stands in ``failure.code``.
+        retry: Whether another attempt may follow.
+        retry_after: How long to wait before the next attempt, instead of the task's own backoff.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "TASK_ERROR",
+        retry: bool = True,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        self.message = message
+        self.code = code
+        self.retry = retry
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class TaskFailedError(StrawberryTasksError):
+    """The awaited run ended as FAILED.
+
+    Attributes:
+        code: The failure's code, e.g. ``TASK_ERROR``.
+    """
+
+    def __init__(self, run_id: str, code: str, message: str) -> None:
+        self.run_id = run_id
+        self.code = code
+        super().__init__(f"{message} ({code}, task {run_id})")
+
+
+class TaskCanceledError(StrawberryTasksError):
+    """The awaited run ended as CANCELED."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"The task {run_id} was canceled.")

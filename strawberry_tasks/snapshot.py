@@ -1,0 +1,189 @@
+"""A run's state at one version, and how it travels as flat text fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+from .status import TaskStatus
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+"""A value that JSON can hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt, or the whole run, failed."""
+
+    code: str
+    """``TASK_ERROR``, ``TIMED_OUT``, ``WORKER_LOST``, ``EXPIRED``, ``REJECTED``, or the task's own."""
+
+    message: str
+    """One line for a person; leaks nothing internal."""
+
+    exception: str | None = None
+    """The exception's class name, for those who may see internals."""
+
+    traceback: str | None = None
+    """The formatted traceback, for those who may see internals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A run's state at one version."""
+
+    id: str
+    """The run's id; equals Dramatiq's ``message_id``."""
+
+    name: str
+    """The task's name."""
+
+    queue: str
+    """The queue that the run waits or waited in."""
+
+    status: TaskStatus = TaskStatus.PENDING
+    """Where the run stands."""
+
+    version: int = 0
+    """Rises by at least 1 with every change; 0 is before the record exists."""
+
+    attempt: int = 0
+    """The current or last attempt; 1 is the first, 0 before any."""
+
+    max_retries: int = 0
+    """How many attempts may follow the first."""
+
+    progress: float = 0.0
+    """Percent, 0 to 100; never falls within an attempt."""
+
+    progress_current: float | None = None
+    """How many units are done, as the task reported it."""
+
+    progress_total: float | None = None
+    """How many units there are, as the task reported it."""
+
+    progress_message: str | None = None
+    """What the task is doing, in its own words."""
+
+    result: JSON = None
+    """The result as JSON; ``None`` until COMPLETED."""
+
+    failure: Failure | None = None
+    """Set while RETRYING and when FAILED."""
+
+    cancel_requested: bool = False
+    """Whether somebody asked for it to stop."""
+
+    owner: str | None = None
+    """Who started it, as the policy names viewers; ``None`` is nobody."""
+
+    claims: Mapping[str, JSON] = field(default_factory=dict)
+    """What the policy captured of the viewer when the run was enqueued."""
+
+    created_at: datetime | None = None
+    """When the record was made, UTC. Set on every stored run."""
+
+    scheduled_for: datetime | None = None
+    """The earliest start of the next attempt, while delayed or between retries."""
+
+    started_at: datetime | None = None
+    """When the current or last attempt started."""
+
+    completed_at: datetime | None = None
+    """When the run became terminal."""
+
+    expires_at: datetime | None = None
+    """When the record is dropped; set once the run is terminal."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing about the run will change any more."""
+        return self.status.is_terminal
+
+    @property
+    def error(self) -> str | None:
+        """The failure in one line; ``None`` unless FAILED or RETRYING."""
+        return self.failure.message if self.failure else None
+
+
+def to_fields(values: Mapping[str, Any]) -> dict[str, str]:
+    """Turn snapshot attributes into text fields; ``None`` becomes the empty string.
+
+    Args:
+        values: Attribute names of `Snapshot` and their values; any subset.
+    """
+    return {name: "" if value is None else _CODECS[name][0](value) for name, value in values.items()}
+
+
+def from_fields(texts: Mapping[str, str]) -> Snapshot:
+    """Build a snapshot from text fields; unknown names are ignored, absent ones default."""
+    values = {
+        name: decode(texts[name]) for name, (_, decode) in _CODECS.items() if texts.get(name)
+    }
+    return Snapshot(**values)
+
+
+def to_millis(moment: datetime) -> int:
+    """Return the milliseconds since the epoch of an aware ``datetime``."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_millis(millis: int) -> datetime:
+    """Return the UTC ``datetime`` of so many milliseconds since the epoch."""
+    return datetime.fromtimestamp(millis / 1000, UTC)
+
+
+def _dump(value: JSON) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _dump_failure(failure: Failure) -> str:
+    return _dump([failure.code, failure.message, failure.exception, failure.traceback])
+
+
+def _load_failure(text: str) -> Failure:
+    code, message, exception, traceback = json.loads(text)
+    return Failure(code=code, message=message, exception=exception, traceback=traceback)
+
+
+def _load_moment(text: str) -> datetime:
+    return from_millis(int(text))
+
+
+def _dump_moment(moment: datetime) -> str:
+    return str(to_millis(moment))
+
+
+_Codec: TypeAlias = "tuple[Callable[[Any], str], Callable[[str], Any]]"
+_TEXT: Final[_Codec] = (str, str)
+_INT: Final[_Codec] = (str, int)
+_FLOAT: Final[_Codec] = (repr, float)
+_MOMENT: Final[_Codec] = (_dump_moment, _load_moment)
+_JSON: Final[_Codec] = (_dump, json.loads)
+
+_CODECS: Final[dict[str, _Codec]] = {
+    "id": _TEXT,
+    "name": _TEXT,
+    "queue": _TEXT,
+    "status": (str, TaskStatus),
+    "version": _INT,
+    "attempt": _INT,
+    "max_retries": _INT,
+    "progress": _FLOAT,
+    "progress_current": _FLOAT,
+    "progress_total": _FLOAT,
+    "progress_message": _TEXT,
+    "result": _JSON,
+    "failure": (_dump_failure, _load_failure),
+    "cancel_requested": (lambda value: "1" if value else "", bool),
+    "owner": _TEXT,
+    "claims": _JSON,
+    "created_at": _MOMENT,
+    "scheduled_for": _MOMENT,
+    "started_at": _MOMENT,
+    "completed_at": _MOMENT,
+    "expires_at": _MOMENT,
+}

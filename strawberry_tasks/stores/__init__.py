@@ -1,0 +1,1 @@
+"""Stores: where snapshots live, behind one port."""

@@ -1,0 +1,188 @@
+"""The store port: what keeps snapshots and publishes their changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from ..snapshot import JSON, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run that is about to be recorded."""
+
+    id: str
+    """Unguessable, and unique within the namespace."""
+
+    name: str
+    """The task's name."""
+
+    queue: str
+    """The queue that its message will go to."""
+
+    arguments: str
+    """The encoded arguments, JSON text; handed back by `Store.claim`."""
+
+    max_retries: int = 0
+    """How many attempts may follow the first."""
+
+    owner: str | None = None
+    """Who starts it; ``None`` is nobody."""
+
+    claims: Mapping[str, JSON] = field(default_factory=dict)
+    """What the policy captured of the viewer."""
+
+    delay: timedelta | None = None
+    """How long from now until it may start; ``None`` is at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An attempt that the caller may now execute."""
+
+    snapshot: Snapshot
+    """The run as RUNNING; ``snapshot.attempt`` is the token that fences every later write."""
+
+    arguments: str
+    """The encoded arguments, as `NewRun` gave them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One write by the attempt that runs.
+
+    A store refuses it unless the run is RUNNING in that very attempt. It adds the times itself, by its own clock: a terminal
+    status sets ``completed_at`` and ``expires_at``, and ``delay`` sets ``scheduled_for``.
+    """
+
+    run_id: str
+    """Which run."""
+
+    attempt: int
+    """The attempt that writes."""
+
+    values: Mapping[str, Any]
+    """Attributes of `Snapshot` and their new values, ``status`` among them where it changes."""
+
+    delay: timedelta | None = None
+    """With RETRYING: how long from now until the next attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some runs, newest first."""
+
+    runs: Sequence[Snapshot]
+    """The runs; may be fewer than asked for where some have just expired."""
+
+    cursor: str | None
+    """Pass it as ``after`` to read on; ``None`` is the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A topic is attached: every change after this moment will be told."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A run has a newer state than before; read it to know which."""
+
+    topic: str
+    run_id: str
+    version: int
+
+
+class Feed(Protocol):
+    """One process's live link to a store. It belongs to the event loop that opened it."""
+
+    async def connect(self) -> None:
+        """Open the link, with no topic attached.
+
+        Raises:
+            StoreUnavailableError: If the store does not answer.
+        """
+
+    async def attach(self, *topics: str) -> None:
+        """Ask for the changes of these topics; `receive` tells when each is `Confirmed`."""
+
+    async def detach(self, *topics: str) -> None:
+        """Stop asking for the changes of these topics."""
+
+    async def receive(self) -> Confirmed | Changed:
+        """Wait for the next event.
+
+        Raises:
+            StoreUnavailableError: If the link is lost, or the store stopped answering its liveness checks. The feed is then
+                closed; open another one and attach again.
+        """
+
+    async def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
+        """Return the present state of each run, ``None`` where there is none."""
+
+    async def aclose(self) -> None:
+        """Close the link; harmless when it is closed already."""
+
+
+class Store(Protocol):
+    """Keeps each run's snapshot, applies changes one at a time, and tells the feeds.
+
+    All methods are synchronous, may be called from any thread, and raise `StoreUnavailableError` when the store does not
+    answer within its timeout.
+    """
+
+    def create(self, run: NewRun) -> Snapshot:
+        """Record a run as PENDING, version 1; a run of that id that is there already comes back as it is."""
+
+    def discard(self, run_id: str) -> None:
+        """Forget a run that no worker has claimed, because its message could not be sent."""
+
+    def claim(self, run_id: str) -> Claim | None:
+        """Start the next attempt: RUNNING, ``attempt`` raised by 1, progress and failure cleared.
+
+        A RUNNING run is taken over, which fences the attempt before. Returns ``None`` if there is no such run or it is
+        terminal.
+        """
+
+    def apply(self, changes: Sequence[Change]) -> list[Snapshot | None]:
+        """Apply each change on its own, in one round trip; ``None`` where it was refused."""
+
+    def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
+        """Return the present state of each run, ``None`` where there is none."""
+
+    def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
+        """Return a page of runs, newest first.
+
+        Args:
+            owner: Whose runs; ``None`` lists everybody's.
+            first: At most so many.
+            after: The `Page.cursor` of the page before.
+
+        Raises:
+            ValueError: If ``after`` is no cursor.
+        """
+
+    def feed(self) -> Feed:
+        """Make a feed; it connects when told to."""
+
+    def close(self) -> None:
+        """Give back connections; the store can be used again and reconnects."""
+
+
+def run_topic(run_id: str) -> str:
+    """Name the topic of one run's changes."""
+    return f"run:{run_id}"
+
+
+def owner_topic(owner: str) -> str:
+    """Name the topic of the changes of all runs of one owner."""
+    return f"owner:{owner}"
+
+
+ALL_TOPIC = "all"
+"""The topic of every change of every run."""
