@@ -1,0 +1,1 @@
+"""Thin connections to other software, independent of each other; import them by name."""
