@@ -8,6 +8,7 @@ The module is run as a script, by path, and so imports nothing but the standard 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -45,7 +46,7 @@ def start_watched(
     """
     # The session of its own keeps a Ctrl-C in the terminal from reaching the command before its parent has decided.
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, str(grace.total_seconds()), *map(os.fspath, command)],
+        [sys.executable, "-I", "-S", __file__, str(grace.total_seconds()), *(os.fspath(word) for word in command)],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
@@ -101,10 +102,8 @@ def _stop(child: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def _kill_group(group: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 if __name__ == "__main__":
