@@ -1,0 +1,34 @@
+"""How Sphinx builds the documentation."""
+
+from importlib.metadata import version as installed_version
+
+project = "strawberry_tasks"
+author = "strawberry_tasks contributors"
+copyright = author  # noqa: A001 - Sphinx reads this name
+release = installed_version("strawberry-tasks")
+version = release.rpartition(".")[0]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = "strawberry_tasks"
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist"]
+myst_heading_anchors = 3
+
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+# Attributes are documented by the docstrings under them, which autodoc reads itself.
+napoleon_use_ivar = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autoclass_content = "class"
+default_role = "code"
+nitpicky = False
