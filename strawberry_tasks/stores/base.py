@@ -140,17 +140,24 @@ class Store(Protocol):
         """Record a run as PENDING, version 1; a run of that id that is there already comes back as it is."""
 
     def discard(self, run_id: str) -> None:
-        """Forget a run that no worker has claimed, because its message could not be sent."""
+        """Forget a run that no worker has claimed, because its message could not be sent.
+
+        Harmless for any other run. Its watchers are told, and find it gone.
+        """
 
     def claim(self, run_id: str) -> Claim | None:
         """Start the next attempt: RUNNING, ``attempt`` raised by 1, progress and failure cleared.
 
-        A RUNNING run is taken over, which fences the attempt before. Returns ``None`` if there is no such run or it is
-        terminal.
+        ``started_at`` becomes now, ``scheduled_for`` is cleared. A RUNNING run is taken over, which fences the attempt
+        before. Returns ``None`` if there is no such run or it is terminal.
         """
 
-    def apply(self, changes: Sequence[Change]) -> list[Snapshot | None]:
-        """Apply each change on its own, in one round trip; ``None`` where it was refused."""
+    def apply(self, changes: Sequence[Change]) -> list[int | None]:
+        """Apply each change on its own, in one round trip, and return each run's new version, ``None`` where refused.
+
+        A change that ends its attempt may be repeated when its first outcome is unknown, as after a timeout: if it was
+        applied then, the run's version comes back and nothing changes. COMPLETED raises ``progress`` to 100.
+        """
 
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
@@ -186,3 +193,6 @@ def owner_topic(owner: str) -> str:
 
 ALL_TOPIC = "all"
 """The topic of every change of every run."""
+
+LIVE_TTL = timedelta(days=7)
+"""How long the record of a run is kept that has not ended: since its last change, and beyond its delay."""
