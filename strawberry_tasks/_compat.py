@@ -1,0 +1,190 @@
+"""Every reach into Strawberry beyond its documented API, in one place.
+
+Works with strawberry-graphql 0.330.3 and later. Look here first when a new version of Strawberry breaks something.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, TypeAlias, get_args, get_origin
+
+from graphql import GraphQLScalarType
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.file_uploads import Upload
+from strawberry.relay import GlobalID
+from strawberry.scalars import ID, JSON
+from strawberry.schema.name_converter import NameConverter
+from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
+from strawberry.types.arguments import StrawberryArgumentAnnotation
+from strawberry.types.auto import StrawberryAuto
+from strawberry.types.base import (
+    StrawberryList,
+    StrawberryMaybe,
+    StrawberryObjectDefinition,
+    StrawberryOptional,
+    StrawberryTypeVar,
+    get_object_definition,
+)
+from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.field import UNRESOLVED, StrawberryField
+from strawberry.types.lazy_type import LazyType
+from strawberry.types.maybe import Maybe, Some
+from strawberry.types.private import is_private
+from strawberry.types.scalar import ScalarDefinition, ScalarWrapper
+from strawberry.types.union import StrawberryUnion
+from strawberry.types.unset import UNSET
+
+__all__ = [
+    "DEFAULT_SCALAR_REGISTRY",
+    "ID",
+    "JSON",
+    "UNSET",
+    "GlobalID",
+    "LazyType",
+    "Maybe",
+    "ScalarSource",
+    "Some",
+    "StrawberryAuto",
+    "StrawberryEnumDefinition",
+    "StrawberryField",
+    "StrawberryList",
+    "StrawberryMaybe",
+    "StrawberryObjectDefinition",
+    "StrawberryOptional",
+    "StrawberryTypeVar",
+    "StrawberryUnion",
+    "Upload",
+    "argument_type",
+    "enum_names",
+    "evaluate",
+    "field_key",
+    "field_type",
+    "get_object_definition",
+    "is_guarded",
+    "is_private",
+    "lazy_target",
+    "private_type",
+    "resolve",
+    "scalar_definition",
+    "subclasses",
+    "type_name",
+    "value_class",
+]
+
+ScalarSource: TypeAlias = "ScalarDefinition | ScalarWrapper | GraphQLScalarType"
+"""What a ``scalar_map`` may hold, and what GraphQL itself brings."""
+
+_NAMES = NameConverter()
+
+
+def evaluate(annotation: object, namespace: Mapping[str, object]) -> Any:
+    """Return an annotation with its strings and forward references replaced by what they name.
+
+    Raises:
+        NameError: If a name in it is not in the namespace.
+    """
+    # Strawberry adds names to the namespace it is given, and this one is a module's.
+    return StrawberryAnnotation(annotation, namespace=dict(namespace)).evaluate()
+
+
+def resolve(annotation: object, namespace: Mapping[str, object]) -> Any:
+    """Return an annotation as the Strawberry type that it stands for."""
+    return StrawberryAnnotation(annotation, namespace=dict(namespace)).resolve()
+
+
+def argument_type(annotation: object) -> object:
+    """Return what the annotation's ``strawberry.argument(graphql_type=...)`` says, or the annotation itself."""
+    if get_origin(annotation) is Annotated:
+        for extra in get_args(annotation)[1:]:
+            if isinstance(extra, StrawberryArgumentAnnotation):
+                override = getattr(extra, "graphql_type", None)
+                if override is not None:
+                    return override
+    return annotation
+
+
+def field_type(field: StrawberryField, definition: StrawberryObjectDefinition) -> Any:
+    """Return the Strawberry type of a field, or None if it names a class that does not exist yet."""
+    resolved = field.resolve_type(type_definition=definition)
+    return None if resolved is UNRESOLVED else resolved
+
+
+def private_type(field: dataclasses.Field[Any], definition: StrawberryObjectDefinition) -> Any:
+    """Return the type inside a ``strawberry.Private`` annotation, which is still a string under postponed evaluation."""
+    owner = _declaring_class(field.name, definition.origin)
+    annotation = evaluate(field.type, vars(sys.modules[owner.__module__]))
+    inner = get_args(annotation)[0] if is_private(annotation) else annotation
+    wrapped = StrawberryAnnotation(inner, namespace=dict(vars(sys.modules[owner.__module__])))
+    return wrapped.resolve(type_definition=definition)
+
+
+def _declaring_class(name: str, cls: type) -> type:
+    return next((base for base in cls.__mro__ if name in base.__dict__.get("__annotations__", {})), cls)
+
+
+def field_key(field: StrawberryField) -> str:
+    """Return the field's name in GraphQL."""
+    return _NAMES.from_field(field)
+
+
+def type_name(definition: StrawberryObjectDefinition) -> str:
+    """Return the type's name in GraphQL, which for a generic one includes its arguments."""
+    return _NAMES.from_object(definition)
+
+
+def is_guarded(field: StrawberryField) -> bool:
+    """Tell whether reading the field in GraphQL runs permissions or other extensions."""
+    return bool(field.extensions or field.permission_classes)
+
+
+def enum_names(definition: StrawberryEnumDefinition) -> dict[str, str]:
+    """Return the GraphQL name of each member, by its name in Python."""
+    members: Sequence[Any] = list(definition.wrapped_cls)
+    return {member.name: value.name for member, value in zip(members, definition.values, strict=True)}
+
+
+def scalar_definition(
+    type_: object, registry: Mapping[object, ScalarSource]
+) -> ScalarDefinition | GraphQLScalarType | None:
+    """Return how a type is read and written if it is a scalar, looking where Strawberry does."""
+    for key in (type_, get_origin(type_)):
+        found = _lookup(key, registry) if key is not None else None
+        if found is not None:
+            return getattr(found, "_scalar_definition", found)  # type: ignore[return-value]
+    return getattr(type_, "_scalar_definition", None)
+
+
+def _lookup(key: object, registry: Mapping[object, ScalarSource]) -> ScalarSource | None:
+    try:
+        return registry.get(key)
+    except TypeError:
+        return None  # Unhashable, so no key.
+
+
+def lazy_target(lazy: LazyType[Any, Any]) -> Any:
+    """Return the class behind ``strawberry.lazy``, or None while its module is not imported.
+
+    Importing it here would run user code in the middle of a declaration, in an order nobody expects.
+    """
+    name = importlib.util.resolve_name(lazy.module, lazy.package) if lazy.package else lazy.module
+    module = sys.modules.get(name)
+    if module is None or lazy.type_name not in vars(module):
+        return None
+    return lazy.resolve_type()
+
+
+def value_class(definition: StrawberryObjectDefinition) -> type:
+    """Return the class that users make instances of; ``Page[int]`` is a class of its own only inside Strawberry."""
+    while definition.concrete_of is not None and definition.concrete_of.is_graphql_generic:
+        definition = definition.concrete_of
+    return definition.origin
+
+
+def subclasses(cls: type) -> Iterator[type]:
+    """Yield a class and all that derive from it."""
+    yield cls
+    for derived in cls.__subclasses__():
+        yield from subclasses(derived)

@@ -1,0 +1,116 @@
+"""Values without a declared type: JSON, checked piece by piece."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+from ..snapshot import JSON
+from .shape import Files, Mismatch, Shape
+
+__all__ = ["UNSET_MARK", "check_text", "lenient_json", "strict_json"]
+
+UNSET_MARK: dict[str, JSON] = {"__unset": True}
+"""How UNSET travels. GraphQL reserves names with two underscores, so no type has such a field."""
+
+_EXPECTED = "a JSON value"
+
+
+def strict_json() -> Shape:
+    """Make the shape of values that JSON gives back as they were."""
+    return Shape(name="JSON", dump=_dump_strict, load=_load)
+
+
+def lenient_json() -> Shape:
+    """Make the shape of untyped results: dates, UUIDs, Decimals and enums become what GraphQL would show."""
+    return Shape(name="JSON", dump=_dump_lenient, load=_load)
+
+
+def check_text(value: str) -> str:
+    """Return the plain string, unless it holds half a surrogate pair, which no encoding can carry."""
+    text = str.__str__(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Mismatch("text that UTF-8 can encode", value) from error
+    return text
+
+
+def _load(data: JSON, files: Files | None) -> object:
+    return data
+
+
+def _dump_strict(value: object, files: Files | None) -> JSON:
+    if type(value) is dict and len(value) == 1 and value.get("__unset") is True:
+        raise Mismatch(_EXPECTED, value, "this object stands for UNSET")
+    return _walk(value, lenient=False)
+
+
+def _dump_lenient(value: object, files: Files | None) -> JSON:
+    return _walk(value, lenient=True)
+
+
+def _walk(value: object, *, lenient: bool) -> JSON:
+    if value is None or value is True or value is False:
+        return value  # type: ignore[return-value]
+    if isinstance(value, str):
+        return check_text(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Mismatch("a finite number", value)
+        return float(value)
+    if isinstance(value, Mapping):
+        return _walk_mapping(value, lenient=lenient)
+    if isinstance(value, list | tuple):
+        return _walk_items(value, lenient=lenient)
+    if lenient:
+        return _as_graphql(value)
+    raise Mismatch(_EXPECTED, value)
+
+
+def _walk_mapping(value: Mapping[object, object], *, lenient: bool) -> JSON:
+    data: dict[str, JSON] = {}
+    for key, item in value.items():
+        try:
+            data[_key(key, lenient=lenient)] = _walk(item, lenient=lenient)
+        except Mismatch as mismatch:
+            mismatch.at(f"[{key!r}]")
+            raise
+    return data
+
+
+def _key(key: object, *, lenient: bool) -> str:
+    if isinstance(key, str):
+        return check_text(key)
+    if lenient and isinstance(key, int | date | UUID | Enum):
+        return str(_walk(key, lenient=True))
+    raise Mismatch("a string as key", key)
+
+
+def _walk_items(value: Iterable[object], *, lenient: bool) -> JSON:
+    data: list[JSON] = []
+    try:
+        for item in value:
+            data.append(_walk(item, lenient=lenient))
+    except Mismatch as mismatch:
+        mismatch.at(f"[{len(data)}]")
+        raise
+    return data
+
+
+def _as_graphql(value: object) -> JSON:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, UUID | Decimal):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.name
+    why = "declare the function's return type to return such a value" if not isinstance(value, type) else ""
+    raise Mismatch(_EXPECTED, value, why)
