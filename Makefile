@@ -22,7 +22,7 @@ help: ## Show this list
 setup: $(VENV)/.dev ## Make .venv with everything that development needs
 
 demo: $(VENV)/.demo ## Try it: a page with live tasks (PORT=8000, REDIS_URL=, DATABASE_URL=)
-	@exec $(BIN)/python -m sample_app.demo
+	@exec $(BIN)/python -m sample_app.demo --end-with-parent
 
 test: $(VENV)/.dev ## Run all tests (ARGS= for pytest)
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,0 +1,1 @@
+"""`make demo`: the whole sample application, started and stopped by one command."""
