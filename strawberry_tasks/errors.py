@@ -16,6 +16,7 @@ __all__ = [
     "TaskFailedError",
     "TaskInputError",
     "TaskNotFoundError",
+    "UnauthenticatedError",
     "ValueEncodingError",
 ]
 
@@ -61,6 +62,15 @@ class TaskInputError(ClientError):
     """The arguments cannot be given to the task."""
 
     code = "BAD_TASK_INPUT"
+
+
+class UnauthenticatedError(ClientError):
+    """Only an authenticated viewer may ask for this."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self) -> None:
+        super().__init__("Sign in to watch your tasks.")
 
 
 class StoreUnavailableError(ClientError):

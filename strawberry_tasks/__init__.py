@@ -1,0 +1,32 @@
+"""Long work, started from GraphQL, watched live, with a typed result."""
+
+from .app import Tasks
+from .context import TaskContext
+from .errors import StrawberryTasksError, TaskError
+from .handle import Handle
+from .policy import OwnerPolicy, Policy, Viewer
+from .schema.extension import Schema
+from .schema.fields import TaskQuery, TaskSubscription
+from .schema.types import TaskHandle
+from .snapshot import Failure, Snapshot
+from .status import TaskStatus
+from .task import Task
+
+__all__ = [
+    "Failure",
+    "Handle",
+    "OwnerPolicy",
+    "Policy",
+    "Schema",
+    "Snapshot",
+    "StrawberryTasksError",
+    "Task",
+    "TaskContext",
+    "TaskError",
+    "TaskHandle",
+    "TaskQuery",
+    "TaskStatus",
+    "TaskSubscription",
+    "Tasks",
+    "Viewer",
+]

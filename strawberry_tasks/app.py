@@ -1,0 +1,270 @@
+"""`Tasks`: the one place where all is put together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .backends import open_backend
+from .config import Config, TaskOptions, check_name, options
+from .declaration import Declaration
+from .decorator import MutationDecorator, TaskDecorator
+from .errors import ConfigurationError, TaskDeclarationError, TaskNotFoundError
+from .handle import Handle
+from .hub import Hub
+from .lifecycle import Verdict, Work, perform
+from .policy import OwnerPolicy, Policy
+from .progress import ProgressFlusher
+from .runtime import Runtime
+from .schema.mutations import FieldOptions, TaskMutation
+from .schema.registry import Registry, TasksExtension
+from .snapshot import JSON
+from .stores import open_store
+from .task import Environment, Task
+from .uploads import DirectoryUploads, Uploads
+
+if TYPE_CHECKING:
+    from dramatiq import Broker
+    from strawberry.extensions import FieldExtension
+    from strawberry.permission import BasePermission
+
+T = TypeVar("T", bound=Task[..., Any])
+
+
+class Tasks:
+    """Declares tasks, and puts together what runs and watches them. Making one connects to nothing.
+
+    Args:
+        url: Where the state lives, and Dramatiq's messages unless ``broker`` says otherwise: ``redis://host:6379/0``, or
+            ``memory://`` for all of it inside one process.
+        backend: What runs the tasks: ``"dramatiq"`` worker processes, ``"thread"`` in this process, ``"sync"`` inline. By
+            default ``"dramatiq"``, with ``memory://`` ``"thread"``.
+        broker: A Dramatiq broker, or the Redis URL of one, for the messages.
+        namespace: The prefix of every key and channel.
+        queue: The queue of tasks that name none.
+        max_retries: How many attempts may follow the first one.
+        retry_delay: The wait before the second attempt; doubles with every further one.
+        timeout: How long one attempt may take; ``None`` is without a limit.
+        result_ttl: How long a finished run's record is kept.
+        progress_interval: Progress calls that are closer together than this are merged.
+        policy: Who may see what; by default the owner and staff.
+        uploads: Where uploaded files are kept until their run has ended; by default a directory on this machine.
+        fields: Other names for the query and subscription fields that the extension brings, e.g. ``{"task": "run"}``; ``None``
+            as the name leaves one out.
+        scalar_map: Custom scalars, as in `StrawberryConfig`; workers need them too.
+
+    Raises:
+        ConfigurationError: If a setting cannot work; names it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        backend: str | None = None,
+        broker: Broker | str | None = None,
+        namespace: str = "strawberry_tasks",
+        queue: str = "default",
+        max_retries: int = 3,
+        retry_delay: timedelta = timedelta(seconds=5),
+        timeout: timedelta | None = None,
+        result_ttl: timedelta = timedelta(days=1),
+        progress_interval: timedelta = timedelta(milliseconds=100),
+        policy: Policy | None = None,
+        uploads: Uploads | None = None,
+        fields: Mapping[str, str | None] | None = None,
+        scalar_map: Mapping[object, Any] | None = None,
+    ) -> None:
+        self.config = Config(
+            url=url,
+            namespace=namespace,
+            result_ttl=result_ttl,
+            progress_interval=progress_interval,
+            fields=fields or {},
+            defaults=TaskOptions(queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout),
+        )
+        self.policy: Policy = policy or OwnerPolicy()
+        self.uploads: Uploads = uploads or DirectoryUploads()
+        self._scalar_map = dict(scalar_map or {})
+        self._tasks: dict[str, Task[..., Any]] = {}
+        self._backend = open_backend(backend, url, broker, namespace=namespace, perform=self._perform)
+        self._lock = threading.Lock()
+        self._runtime: Runtime | None = None
+        self._runtime_pid = 0
+        self._replacement: Runtime | None = None
+
+    @property
+    def broker(self) -> Broker:
+        """Dramatiq's broker, for its command line and its own API.
+
+        Raises:
+            ConfigurationError: If the tasks run without one.
+        """
+        if (broker := getattr(self._backend, "broker", None)) is None:
+            raise ConfigurationError('backend: expected "dramatiq" for a broker; the tasks run without one.')
+        return broker  # type: ignore[no-any-return]
+
+    @cached_property
+    def extension(self) -> type[TasksExtension]:
+        """The schema extension; pass it as one of the ``extensions`` of `Schema`."""
+        registry = Registry(tasks=self._tasks, fields=self.config.fields, runtime=self.runtime, policy=self.policy)
+        return type("TasksExtension", (TasksExtension,), {"registry": registry})
+
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        max_retries: int | None = None,
+        retry_delay: timedelta | None = None,
+        timeout: timedelta | None = None,
+    ) -> TaskDecorator:
+        """Declare a task that Python code starts; clients can only watch it.
+
+        Args:
+            name: The task's name; by default the function's in camelCase.
+            queue: The queue that its messages go to.
+            max_retries: How many attempts may follow the first one.
+            retry_delay: The wait before the second attempt; doubles with every further one.
+            timeout: How long one attempt may take.
+
+        Raises:
+            ConfigurationError: If an option cannot work.
+            TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
+        """
+        own = options(
+            self.config.defaults, queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout
+        )
+
+        def declare(function: Callable[..., Any]) -> Task[..., Any]:
+            return self._add(Task(self._declaration(function, name), own, self._environment))
+
+        return TaskDecorator(declare)
+
+    def mutation(
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        max_retries: int | None = None,
+        retry_delay: timedelta | None = None,
+        timeout: timedelta | None = None,
+        description: str | None = None,
+        deprecation_reason: str | None = None,
+        permission_classes: Sequence[type[BasePermission]] = (),
+        extensions: Sequence[FieldExtension] = (),
+        directives: Sequence[object] = (),
+    ) -> MutationDecorator:
+        """Declare a task that clients start with a mutation.
+
+        Args:
+            name: The task's name and the field's; by default the function's in camelCase.
+            queue: The queue that its messages go to.
+            max_retries: How many attempts may follow the first one.
+            retry_delay: The wait before the second attempt; doubles with every further one.
+            timeout: How long one attempt may take.
+            description: The field's; by default the function's docstring.
+            deprecation_reason: As in `strawberry.mutation`.
+            permission_classes: As in `strawberry.mutation`; checked before anything is enqueued.
+            extensions: As in `strawberry.mutation`; they run before anything is enqueued.
+            directives: As in `strawberry.mutation`.
+
+        Raises:
+            ConfigurationError: If an option cannot work.
+            TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
+        """
+        own = options(
+            self.config.defaults, queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout
+        )
+        field_options = FieldOptions(
+            name=name,
+            description=description,
+            deprecation_reason=deprecation_reason,
+            permission_classes=permission_classes,
+            extensions=extensions,
+            directives=directives,
+        )
+
+        def declare(function: Callable[..., Any]) -> TaskMutation[..., Any]:
+            return self._add(TaskMutation(self._declaration(function, name), own, self._environment, field_options))
+
+        return MutationDecorator(declare)
+
+    def handle(self, run_id: str) -> Handle[Any]:
+        """Return the handle of a run that was started somewhere.
+
+        Raises:
+            TaskNotFoundError: If there is no such run, or it has expired.
+            StoreUnavailableError: If the store does not answer.
+        """
+        (run,) = self.runtime().store.read([run_id])
+        if run is None:
+            raise TaskNotFoundError(run_id)
+        task = self._tasks.get(run.name)
+        return Handle(run, _same if task is None else task.load_result, self.runtime)
+
+    def runtime(self) -> Runtime:
+        """Return what this process uses to enqueue, perform and watch runs; made at first use, anew after a fork."""
+        if self._replacement is not None:
+            return self._replacement
+        with self._lock:
+            if self._runtime is None or self._runtime_pid != os.getpid():
+                self._runtime, self._runtime_pid = self._open_runtime(), os.getpid()
+            return self._runtime
+
+    @contextmanager
+    def replaced(self, runtime: Runtime) -> Iterator[None]:
+        """Use another runtime for a while; `strawberry_tasks.testing` does."""
+        before, self._replacement = self._replacement, runtime
+        try:
+            yield
+        finally:
+            self._replacement = before
+
+    def close(self) -> None:
+        """Stop what runs inside this process, and give back connections. It can be used again."""
+        with self._lock:
+            runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            runtime.close()
+
+    @cached_property
+    def _environment(self) -> Environment:
+        return Environment(runtime=self.runtime, policy=self.policy, uploads=self.uploads)
+
+    def _declaration(self, function: Callable[..., Any], name: str | None) -> Declaration:
+        name = name or _camel_case(function.__name__)
+        check_name("name", name)
+        if name in self._tasks:
+            raise TaskDeclarationError(
+                f"task {name!r}: expected a name of its own, but {self._tasks[name].function.__qualname__} has it already."
+            )
+        return Declaration(function, name=name, scalar_map=self._scalar_map)
+
+    def _add(self, task: T) -> T:
+        self._backend.register(task)
+        self._tasks[task.name] = task
+        return task
+
+    def _open_runtime(self) -> Runtime:
+        store = open_store(self.config.url, namespace=self.config.namespace, result_ttl=self.config.result_ttl)
+        flusher = ProgressFlusher(store.apply, interval=self.config.progress_interval)
+        return Runtime(store=store, backend=self._backend, hub=Hub(store.feed), flusher=flusher)
+
+    def _perform(self, work: Work, run_id: str) -> Verdict:
+        runtime = self.runtime()
+        return perform(work, run_id, store=runtime.store, flusher=runtime.flusher, run_coroutine=runtime.coroutines.run)
+
+
+def _same(data: JSON) -> JSON:
+    return data
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.strip("_").split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)

@@ -1,0 +1,106 @@
+"""Runs tasks as Dramatiq actors, in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import dramatiq
+import redis
+from dramatiq.broker import Broker
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import BrokerConnectionError, Retry
+from dramatiq.middleware import AgeLimit, Callbacks, Middleware, Pipelines, Retries, ShutdownNotifications
+
+from ..config import STORE_TIMEOUT
+from ..errors import ConfigurationError, QueueUnavailableError, StoreUnavailableError
+from ..lifecycle import Work
+from .base import Perform
+
+STORE_PAUSE = timedelta(seconds=1)
+"""When a message is delivered again that met an unreachable store."""
+
+
+def redis_broker(url: str, *, namespace: str) -> RedisBroker:
+    """Make Dramatiq's Redis broker; it connects at first use.
+
+    Args:
+        url: A Redis URL.
+        namespace: The prefix of its keys.
+    """
+    seconds = STORE_TIMEOUT.total_seconds()
+    client = redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
+    return RedisBroker(client=client, namespace=namespace, middleware=middleware())  # type: ignore[no-untyped-call]
+
+
+def middleware() -> list[Middleware]:
+    """Return Dramatiq's middleware without `TimeLimit`, which may strike after the function has returned.
+
+    A task's ``timeout`` takes its place; it covers the function alone.
+    """
+    return [AgeLimit(), ShutdownNotifications(), Callbacks(), Pipelines(), Retries()]
+
+
+class DramatiqBackend:
+    """Declares an actor per task. Worker, CLI, middleware and message format stay Dramatiq's.
+
+    A message carries the run's id, as its ``message_id`` and as its only argument; what the run is about stands in the store.
+    """
+
+    inline = False
+
+    def __init__(self, broker: Broker, perform: Perform) -> None:
+        self.broker = broker
+        self._perform = perform
+
+    def register(self, work: Work) -> None:
+        """Declare the task's actor.
+
+        Raises:
+            ConfigurationError: If the broker has no `Retries` middleware.
+        """
+        if not any(isinstance(middleware, Retries) for middleware in self.broker.middleware):
+            raise ConfigurationError(
+                "broker: expected one with Dramatiq's Retries middleware, which delivers a run's next attempt; add it."
+            )
+        declare = dramatiq.actor(
+            actor_name=work.name, queue_name=work.options.queue, broker=self.broker, retry_when=_is_retry
+        )
+        declare(_actor_function(work, self._perform))
+
+    def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
+        """Enqueue the run's message."""
+        message: dramatiq.Message[None] = dramatiq.Message(
+            queue_name=queue, actor_name=work.name, args=(run_id,), kwargs={}, options={}, message_id=run_id
+        )
+        try:
+            self.broker.declare_queue(queue)
+            self.broker.enqueue(message, delay=None if delay is None else _milliseconds(delay))
+        except (BrokerConnectionError, redis.RedisError, OSError) as error:
+            raise QueueUnavailableError from error
+
+    def close(self) -> None:
+        """Give back the broker's connections."""
+        self.broker.close()
+
+
+def _actor_function(work: Work, perform: Perform) -> Callable[[str], None]:
+    def attempt(run_id: str) -> None:
+        try:
+            verdict = perform(work, run_id)
+        except StoreUnavailableError as error:
+            raise Retry(str(error), delay=_milliseconds(STORE_PAUSE)) from error
+        if verdict.retry_in is not None:
+            raise Retry("The next attempt is due later.", delay=_milliseconds(verdict.retry_in))
+        if verdict.error is not None:
+            raise verdict.error
+
+    return attempt
+
+
+def _is_retry(_: int, error: BaseException) -> bool:
+    return isinstance(error, Retry)
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration / timedelta(milliseconds=1))

@@ -1,0 +1,52 @@
+"""Runs Dramatiq's own worker threads inside this process, over its in-memory broker."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import timedelta
+
+from dramatiq import Worker
+from dramatiq.brokers.stub import StubBroker
+
+from ..lifecycle import Work
+from .base import Perform
+from .dramatiq import DramatiqBackend, middleware
+
+THREADS = 8
+"""How many runs one process performs at a time."""
+
+
+class ThreadBackend:
+    """Same actors, retries and middleware as with worker processes; what is queued ends with the process."""
+
+    inline = False
+
+    def __init__(self, perform: Perform) -> None:
+        self._lock = threading.Lock()
+        self._worker: Worker | None = None
+        self._worker_pid = 0
+        self._actors = DramatiqBackend(StubBroker(middleware=middleware()), perform)
+
+    def register(self, work: Work) -> None:
+        """Declare the task's actor."""
+        self._actors.register(work)
+
+    def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
+        """Enqueue the run's message; the first one starts the threads."""
+        self._actors.send(work, run_id, queue=queue, delay=delay)
+        self._start()
+
+    def close(self) -> None:
+        """Stop the threads once the attempts that are running have ended."""
+        with self._lock:
+            if self._worker is not None:
+                self._worker.stop()
+                self._worker = None
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._worker is None or self._worker_pid != os.getpid():  # Threads do not survive a fork.
+                self._worker = Worker(self._actors.broker, worker_timeout=200, worker_threads=THREADS)
+                self._worker_pid = os.getpid()
+                self._worker.start()

@@ -1,0 +1,138 @@
+"""Frozen settings: every limit with its unit and its default."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError
+
+SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys", "memory")
+"""What the URL of a store may start with."""
+
+STORE_TIMEOUT = timedelta(seconds=1)
+"""How long one call to the store or the queue may take before it counts as unavailable."""
+
+IO_THREADS = 16
+"""How many calls to the store and the queue one process makes at a time on behalf of its event loops."""
+
+MAX_PAGE = 100
+"""How many runs one page of `tasks` holds at the most."""
+
+
+_QUEUE = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]{0,199}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """What applies to every run of one task."""
+
+    queue: str = "default"
+    """The queue that its messages go to."""
+
+    max_retries: int = 3
+    """How many attempts may follow the first one."""
+
+    retry_delay: timedelta = timedelta(seconds=5)
+    """The wait before the second attempt; doubles with every further one."""
+
+    max_retry_delay: timedelta = timedelta(hours=1)
+    """The longest wait between two attempts."""
+
+    timeout: timedelta | None = None
+    """How long one attempt may take; ``None`` is without a limit."""
+
+    def __post_init__(self) -> None:
+        check_queue("queue", self.queue)
+        check_count("max_retries", self.max_retries)
+        check_duration("retry_delay", self.retry_delay, zero=True)
+        check_duration("max_retry_delay", self.max_retry_delay, zero=True)
+        if self.timeout is not None:
+            check_duration("timeout", self.timeout)
+
+    def backoff(self, attempt: int, *, jitter: float | None = None) -> timedelta:
+        """Return the wait after an attempt that failed: exponential, bounded, with jitter.
+
+        Args:
+            attempt: The attempt that failed; 1 is the first.
+            jitter: Between 0 and 1, random by default: where between half and all of the full wait to land.
+        """
+        full = min(self.retry_delay * float(2 ** min(attempt - 1, 32)), self.max_retry_delay)
+        return full * (0.5 + (random.random() if jitter is None else jitter) / 2)  # noqa: S311 - spreads load, keeps no secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What applies to one `Tasks`."""
+
+    url: str
+    """Where the state lives: ``redis://…``, ``rediss://…``, ``unix://…`` or ``memory://``."""
+
+    namespace: str = "strawberry_tasks"
+    """The prefix of every key and channel."""
+
+    result_ttl: timedelta = timedelta(days=1)
+    """How long a finished run's record is kept."""
+
+    progress_interval: timedelta = timedelta(milliseconds=100)
+    """Progress calls that are closer together than this are merged."""
+
+    fields: Mapping[str, str | None] = field(default_factory=dict)
+    """Other names for the query and subscription fields that the extension brings; ``None`` leaves one out."""
+
+    defaults: TaskOptions = field(default_factory=TaskOptions)
+    """What holds for a task that says nothing else."""
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in SCHEMES:
+            raise ConfigurationError(
+                f"url: expected one that starts with {', '.join(f'{scheme}://' for scheme in SCHEMES)}, "
+                f"got {urlsplit(self.url).scheme or 'none'}:// ."
+            )
+        check_name("namespace", self.namespace)
+        check_duration("result_ttl", self.result_ttl)
+        check_duration("progress_interval", self.progress_interval, zero=True)
+
+
+def options(defaults: TaskOptions, **own: object) -> TaskOptions:
+    """Lay a task's own options over the defaults; ``None`` means "as the default".
+
+    Raises:
+        ConfigurationError: If a value cannot work; names the option.
+    """
+    merged = {item.name: getattr(defaults, item.name) for item in fields(TaskOptions)}
+    merged.update({name: value for name, value in own.items() if value is not None})
+    return TaskOptions(**merged)
+
+
+def check_name(setting: str, value: object) -> None:
+    """Refuse what cannot name a queue, a task or a key prefix."""
+    if not isinstance(value, str) or not value or len(value) > 200 or any(c.isspace() for c in value):
+        raise ConfigurationError(f"{setting}: expected a name of 1 to 200 characters without spaces, got {value!r}.")
+
+
+def check_queue(setting: str, value: object) -> None:
+    """Refuse what Dramatiq would not take as a queue's name."""
+    if not isinstance(value, str) or not _QUEUE.fullmatch(value):
+        raise ConfigurationError(
+            f"{setting}: expected a name of letters, digits, '.', '_' and '-' that starts with a letter, got {value!r}."
+        )
+
+
+def check_count(setting: str, value: object) -> None:
+    """Refuse what is not a whole number from 0 upward."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ConfigurationError(f"{setting}: expected a whole number, 0 or more, got {value!r}.")
+
+
+def check_duration(setting: str, value: object, *, zero: bool = False) -> None:
+    """Refuse what is not a positive `timedelta`."""
+    if not isinstance(value, timedelta):
+        hint = f" Write timedelta(seconds={value})." if isinstance(value, int | float) else ""
+        raise ConfigurationError(f"{setting}: expected a timedelta, got {value!r}.{hint}")
+    if value < timedelta(0) or (value == timedelta(0) and not zero):
+        raise ConfigurationError(f"{setting}: expected a positive duration, got {value!r}.")

@@ -1,0 +1,101 @@
+"""What the running function sees of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .policy import Viewer
+from .progress import ProgressReporter
+from .snapshot import Snapshot
+
+
+class TaskContext:
+    """The run that the function belongs to. The same calls work in sync and in async functions; none of them does I/O."""
+
+    __slots__ = ("_reporter", "_run")
+
+    def __init__(self, run: Snapshot, reporter: ProgressReporter) -> None:
+        self._run = run
+        self._reporter = reporter
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._run.id
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self._run.name
+
+    @property
+    def queue(self) -> str:
+        """The queue that the run came from."""
+        return self._run.queue
+
+    @property
+    def attempt(self) -> int:
+        """This attempt; 1 is the first."""
+        return self._run.attempt
+
+    @property
+    def max_retries(self) -> int:
+        """How many attempts may follow the first."""
+        return self._run.max_retries
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who started the run, and the claims that were captured then."""
+        return Viewer(id=self._run.owner, claims=self._run.claims)
+
+    def progress(self, current: float, total: float | None = None, message: str | None = None) -> None:
+        """Tell how far the run is.
+
+        Calls that are closer together than the progress interval are merged; the last one always arrives.
+
+        Args:
+            current: Units done, 0 or more.
+            total: Units in all, 0 or more; ``None`` leaves it as it was. Without any the percentage stays at 0.
+            message: What is being done; ``None`` leaves it as it was.
+
+        Raises:
+            ValueError: If ``current`` or ``total`` is negative or no number.
+        """
+        if not current >= 0 or (total is not None and not total >= 0):
+            raise ValueError(
+                f"progress(): expected current >= 0 and total >= 0, got current={current!r}, total={total!r}."
+            )
+        self._reporter.report(current, total, message)
+
+    def update_progress(self, percent: float, message: str | None = None) -> None:
+        """Tell how far the run is in percent, 0 to 100."""
+        self.progress(percent, 100, message)
+
+
+class InfoContext:
+    """Stands where a resolver has ``info.context``.
+
+    Attributes:
+        task: The run.
+    """
+
+    __slots__ = ("_load_user", "task")
+
+    def __init__(self, task: TaskContext, load_user: Callable[[Viewer], object]) -> None:
+        self.task = task
+        self._load_user = load_user
+
+    @property
+    def user(self) -> Any:
+        """Who started the run, as the policy loads it; by default a `Viewer`."""
+        return self._load_user(self.task.viewer)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """Stands where a resolver has ``info``, for functions that are written like resolvers."""
+
+    context: InfoContext
+    """Holds the run and its user."""

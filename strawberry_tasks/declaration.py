@@ -1,0 +1,182 @@
+"""Reads a task's function: what its runs carry, and how it is called."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, get_origin
+
+from .codec import Codec, input_codec, output_codec
+from .context import InfoContext, TaskContext, TaskInfo
+from .errors import TaskDeclarationError, TaskInputError, ValueEncodingError
+from .policy import Viewer
+from .snapshot import JSON
+from .uploads import Uploads
+
+Injected: TypeAlias = Literal["task", "info", "root"]
+"""What a parameter gets that no client gives a value for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter that a run carries a value for."""
+
+    name: str
+    codec: Codec
+    default: Any
+    """The function's default, `inspect.Parameter.empty` if it has none."""
+
+
+class Declaration:
+    """A function, taken as a task.
+
+    Args:
+        function: Sync or async. Its parameters and result have types that Strawberry knows.
+        name: The task's name, for messages.
+        scalar_map: Custom scalars, as in `StrawberryConfig`.
+
+    Raises:
+        TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, name: str, scalar_map: Mapping[object, Any]) -> None:
+        self.function = function
+        self.name = name
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.description = inspect.getdoc(function)
+        self._scalar_map = scalar_map
+        self._signature = inspect.signature(function)
+        self._injected = _injected_parameters(self._signature, self._namespace)
+        self._check_kinds()
+        self._resolve_early()
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters that a client gives values for."""
+        return {
+            parameter.name: Parameter(
+                name=parameter.name,
+                codec=input_codec(
+                    parameter.annotation,
+                    where=f"task {self.name!r}, parameter {parameter.name!r}",
+                    namespace=self._namespace,
+                    scalar_map=self._scalar_map,
+                ),
+                default=parameter.default,
+            )
+            for parameter in self._signature.parameters.values()
+            if parameter.name not in self._injected
+        }
+
+    @cached_property
+    def result(self) -> Codec:
+        """How the result travels."""
+        return output_codec(
+            self._signature.return_annotation,
+            where=f"task {self.name!r}, result",
+            namespace=self._namespace,
+            scalar_map=self._scalar_map,
+        )
+
+    def dump_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], uploads: Uploads) -> str:
+        """Encode the arguments of a call.
+
+        Raises:
+            TaskInputError: If they do not fit; names the parameter.
+        """
+        try:
+            given = self._call_signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TaskInputError(f"task {self.name!r}: {error}.") from error
+        dumped: dict[str, JSON] = {}
+        try:
+            for name, value in given.items():
+                dumped[name] = self._dump(name, value, uploads)
+        except BaseException:
+            self.drop_uploads(json.dumps(dumped), uploads)
+            raise
+        return json.dumps(dumped, separators=(",", ":"))
+
+    def bind(
+        self, arguments: str, context: TaskContext, uploads: Uploads, load_user: Callable[[Viewer], object]
+    ) -> Callable[[], Any]:
+        """Decode the arguments of a run, and return the call that remains."""
+        values: dict[str, Any] = {
+            name: self.parameters[name].codec.load(data, uploads) for name, data in json.loads(arguments).items()
+        }
+        for name, kind in self._injected.items():
+            values[name] = _injection(kind, context, load_user)
+        return lambda: self.function(**values)
+
+    def drop_uploads(self, arguments: str, uploads: Uploads) -> None:
+        """Delete the files that dumped arguments refer to."""
+        for name, data in json.loads(arguments).items():
+            for key in self.parameters[name].codec.uploads(data):
+                uploads.delete(key)
+
+    @cached_property
+    def _namespace(self) -> Mapping[str, Any]:
+        namespace: Mapping[str, Any] = getattr(inspect.unwrap(self.function), "__globals__", {})
+        return namespace
+
+    @cached_property
+    def _call_signature(self) -> inspect.Signature:
+        own = [p for p in self._signature.parameters.values() if p.name not in self._injected]
+        return self._signature.replace(parameters=own)
+
+    def _dump(self, name: str, value: object, uploads: Uploads) -> JSON:
+        try:
+            return self.parameters[name].codec.dump(value, uploads)
+        except ValueEncodingError as error:
+            raise TaskInputError(f"task {self.name!r}, parameter {name!r}: {error}") from error
+
+    def _check_kinds(self) -> None:
+        for parameter in self._signature.parameters.values():
+            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                raise TaskDeclarationError(
+                    f"task {self.name!r}, parameter {parameter.name!r}: expected a parameter with a name of its own, "
+                    f"got {parameter}. GraphQL has only named arguments; declare each one."
+                )
+
+    def _resolve_early(self) -> None:
+        try:
+            _ = self.parameters, self.result
+        except NameError:
+            # A type that its module defines further down; it is looked up again when the schema is built or a run starts.
+            return
+
+
+def _injected_parameters(signature: inspect.Signature, namespace: Mapping[str, Any]) -> dict[str, Injected]:
+    found: dict[str, Injected] = {}
+    for position, parameter in enumerate(signature.parameters.values()):
+        annotation = _evaluate(parameter.annotation, namespace)
+        if annotation is TaskContext:
+            found[parameter.name] = "task"
+        elif parameter.name == "info" or _is_strawberry_info(annotation):
+            found[parameter.name] = "info"
+        elif parameter.name == "root" and position == 0:
+            found[parameter.name] = "root"
+    return found
+
+
+def _evaluate(annotation: object, namespace: Mapping[str, Any]) -> object:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, dict(namespace))  # noqa: S307 - the annotation is the user's own source
+    except Exception:  # Names that are defined later; the injected types are imported at the top.
+        return annotation
+
+
+def _is_strawberry_info(annotation: object) -> bool:
+    kind = get_origin(annotation) or annotation
+    return getattr(kind, "__name__", "") == "Info" and getattr(kind, "__module__", "").startswith("strawberry.")
+
+
+def _injection(kind: Injected, context: TaskContext, load_user: Callable[[Viewer], object]) -> object:
+    if kind == "task":
+        return context
+    return TaskInfo(InfoContext(context, load_user)) if kind == "info" else None

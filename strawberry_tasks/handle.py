@@ -1,0 +1,90 @@
+"""A started run, as Python code holds it: watch it, await its result."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from .errors import TaskCanceledError, TaskFailedError, TaskNotFoundError
+from .runtime import Runtime
+from .snapshot import JSON, Snapshot
+from .status import TaskStatus
+
+R = TypeVar("R")
+
+
+class Handle(Generic[R]):
+    """A run that was started.
+
+    Attributes:
+        id: The run's id, as GraphQL clients know it.
+        started: The run's state when it was enqueued; `refresh` reads the present one.
+    """
+
+    def __init__(self, started: Snapshot, load: Callable[[JSON], R], runtime: Callable[[], Runtime]) -> None:
+        self.id = started.id
+        self.started = started
+        self._load = load
+        self._runtime = runtime
+
+    def __repr__(self) -> str:
+        return f"<Handle {self.started.name} {self.id}>"
+
+    def refresh(self) -> Snapshot:
+        """Return the run's present state.
+
+        Raises:
+            TaskNotFoundError: If the record has expired.
+            StoreUnavailableError: If the store does not answer.
+        """
+        (run,) = self._runtime().store.read([self.id])
+        if run is None:
+            raise TaskNotFoundError(self.id)
+        return run
+
+    async def arefresh(self) -> Snapshot:
+        """`refresh` for async code."""
+        return await self._runtime().off_loop(self.refresh)
+
+    def updates(self, *, after: int | None = None) -> AsyncIterator[Snapshot]:
+        """Iterate over the run's states: the present one, then each newer one; ends after the terminal one.
+
+        Args:
+            after: Skip states up to this version, because they are known.
+
+        Raises:
+            TaskNotFoundError: If the record has expired.
+        """
+        return self._runtime().hub.watch_run(self.id, after=after)
+
+    def result(self, timeout: timedelta | None = None) -> R:
+        """Wait for the run to end, and return what its function returned. Not for use on an event loop: see `aresult`.
+
+        Args:
+            timeout: How long to wait at the most; ``None`` waits as long as it takes.
+
+        Raises:
+            TaskFailedError: If it failed.
+            TaskCanceledError: If it was canceled.
+            TaskNotFoundError: If the record has expired.
+            TimeoutError: If it has not ended in time; the run goes on.
+        """
+        return self._outcome(self._runtime().hub.wait(self.id, _seconds(timeout)))
+
+    async def aresult(self, timeout: timedelta | None = None) -> R:
+        """`result` for async code."""
+        runtime = self._runtime()
+        run = await runtime.hub.await_end(self.id, _seconds(timeout))
+        return await runtime.off_loop(self._outcome, run)
+
+    def _outcome(self, run: Snapshot) -> R:
+        if run.status is TaskStatus.CANCELED:
+            raise TaskCanceledError(run.id)
+        if run.failure is not None:
+            raise TaskFailedError(run.id, run.failure.code, run.failure.message)
+        return self._load(run.result)
+
+
+def _seconds(timeout: timedelta | None) -> float | None:
+    return None if timeout is None else timeout.total_seconds()

@@ -1,0 +1,133 @@
+"""Who may see which run: the port, and the rule that only the owner looks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .snapshot import JSON, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Somebody who asks, or who started a run."""
+
+    id: str | None = None
+    """A stable id, e.g. the user's primary key as text; ``None`` is nobody."""
+
+    is_staff: bool = False
+    """Whether everybody's runs, and the internals of failures, may be seen."""
+
+    claims: Mapping[str, JSON] = field(default_factory=dict)
+    """What a task needs to know of who started it, e.g. a tenant; kept with the run."""
+
+
+NOBODY = Viewer()
+"""The viewer of a context without an authenticated user."""
+
+
+class Policy(Protocol):
+    """Decides who may see what."""
+
+    def viewer(self, context: object) -> Viewer | Awaitable[Viewer]:
+        """Tell who asks.
+
+        Args:
+            context: The GraphQL context of the operation.
+
+        Returns:
+            The viewer; awaitable only where an event loop runs.
+        """
+
+    def may_see(self, viewer: Viewer, run: Snapshot) -> bool:
+        """Tell whether the run exists for this viewer."""
+
+    def may_see_internals(self, viewer: Viewer, run: Snapshot) -> bool:
+        """Tell whether the viewer may read a failure's exception and traceback."""
+
+    def load_user(self, viewer: Viewer) -> object:
+        """Return what a running task finds as ``info.context.user``; called in the worker."""
+
+    def may_list(self, viewer: Viewer) -> bool:
+        """Tell whether there is any run that the viewer may list."""
+
+    def listed_owner(self, viewer: Viewer) -> str | None:
+        """Tell whose runs the viewer may list; ``None`` is everybody's. Asked only if `may_list`."""
+
+
+class OwnerPolicy:
+    """A run is visible to whoever started it, and to staff.
+
+    A run that nobody owns is open to whoever holds its unguessable id, and listed to staff alone. The viewer is the
+    authenticated ``user`` of the context or of its request, as Django and Starlette provide it.
+    """
+
+    def viewer(self, context: object) -> Viewer | Awaitable[Viewer]:
+        """Find the context's user; awaits where the framework offers it and an event loop runs."""
+        user = _get(context, "user")
+        request = _get(context, "request")
+        if user is not None or request is None:
+            return self.viewer_of(user)
+        if (auser := getattr(request, "auser", None)) is not None and _in_event_loop():
+            return self._await_viewer(auser())
+        return self.viewer_of(_user_of(request))
+
+    def viewer_of(self, user: Any) -> Viewer:
+        """Name a user: its ``pk``, else its ``id``, else Starlette's ``identity`` or ``username``."""
+        if user is None or not getattr(user, "is_authenticated", True):
+            return NOBODY
+        for attribute in ("pk", "id", "identity", "username"):
+            try:
+                value = getattr(user, attribute, None)
+            except NotImplementedError:  # Starlette's BaseUser leaves `identity` to its subclasses.
+                continue
+            if value is not None:
+                return Viewer(id=str(value), is_staff=bool(getattr(user, "is_staff", False)))
+        return NOBODY
+
+    def may_see(self, viewer: Viewer, run: Snapshot) -> bool:
+        """Owner and staff; anybody, if nobody owns the run."""
+        return run.owner is None or run.owner == viewer.id or viewer.is_staff
+
+    def may_see_internals(self, viewer: Viewer, run: Snapshot) -> bool:
+        """Staff alone."""
+        return viewer.is_staff
+
+    def load_user(self, viewer: Viewer) -> object:
+        """The viewer itself."""
+        return viewer
+
+    def may_list(self, viewer: Viewer) -> bool:
+        """Whoever is somebody."""
+        return viewer.id is not None or viewer.is_staff
+
+    def listed_owner(self, viewer: Viewer) -> str | None:
+        """Their own; staff everybody's."""
+        return None if viewer.is_staff else viewer.id
+
+    async def _await_viewer(self, user: Awaitable[object]) -> Viewer:
+        return self.viewer_of(await user)
+
+
+def _get(context: object, name: str) -> Any:
+    if isinstance(context, Mapping):
+        return context.get(name)
+    return getattr(context, name, None)
+
+
+def _user_of(request: Any) -> object | None:
+    # Starlette's request.user asserts that the middleware is installed; its scope tells without raising.
+    scope = getattr(request, "scope", None)
+    if isinstance(scope, Mapping) and not hasattr(request, "META"):
+        return scope.get("user")
+    return getattr(request, "user", None)
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

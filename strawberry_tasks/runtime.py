@@ -1,0 +1,89 @@
+"""What one process uses to enqueue, perform and watch runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
+
+from dramatiq.asyncio import EventLoopThread
+
+from .backends.base import Backend
+from .config import IO_THREADS
+from .hub import Hub
+from .progress import ProgressFlusher
+from .stores.base import Store
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CoroutineThread:
+    """One event loop on a thread of its own, on which a process runs its async tasks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: EventLoopThread | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
+        """Run a coroutine on the loop, and wait for its result."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = EventLoopThread(logger)
+                self._thread.daemon = True
+                self._thread.start()
+        return self._thread.run_coroutine(coroutine)
+
+    def close(self) -> None:
+        """Stop the loop."""
+        with self._lock:
+            if self._thread is not None:
+                self._thread.stop()  # type: ignore[no-untyped-call]
+                self._thread = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The parts that carry a run, as `Tasks` or a test has put them together."""
+
+    store: Store
+    """Keeps the snapshots."""
+
+    backend: Backend
+    """Carries runs to their functions."""
+
+    hub: Hub
+    """Fans the store's changes out."""
+
+    flusher: ProgressFlusher
+    """Writes progress."""
+
+    coroutines: CoroutineThread = field(default_factory=CoroutineThread)
+    """Runs async tasks."""
+
+    executor: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
+    )
+    """Keeps the calls to the store and the queue off the event loops."""
+
+    async def off_loop(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function that does I/O without blocking the running event loop; context variables are passed on."""
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.executor, lambda: context.run(function, *args, **kwargs))
+
+    def close(self) -> None:
+        """Stop what runs inside this process, and give back connections."""
+        self.backend.close()
+        self.flusher.close()
+        self.hub.close()
+        self.coroutines.close()
+        self.executor.shutdown(wait=True)
+        self.store.close()

@@ -1,0 +1,1 @@
+"""The GraphQL face of tasks: types, fields, and the schema that brings them."""

@@ -1,0 +1,101 @@
+"""Schemas whose extensions bring fields: `strawberry.Schema`, and the federation's, with the tasks' fields laid in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from inspect import isclass
+from typing import Any
+
+import strawberry
+import strawberry.federation
+from strawberry.schema.config import StrawberryConfig
+
+from .mutations import TaskMutation
+from .registry import Registry, TasksExtension
+from .roots import BroughtField, Operation, lay_in, query_fields, subscription_fields
+from .types import UntypedTaskHandle
+
+
+class Schema(strawberry.Schema):
+    """`strawberry.Schema`, except that `Tasks.extension` brings the tasks' fields along.
+
+    Args:
+        query: Your query type; may be left out, since the extension brings fields for one.
+        mutation: Your mutation type.
+        subscription: Your subscription type.
+        types: Further types to include.
+        extensions: Your extensions, `Tasks.extension` among them.
+        config: Strawberry's configuration.
+        **options: Whatever else `strawberry.Schema` takes.
+
+    Raises:
+        ConfigurationError: If a brought field meets one of your own.
+    """
+
+    def __init__(
+        self,
+        query: type | None = None,
+        mutation: type | None = None,
+        subscription: type | None = None,
+        *,
+        types: Iterable[Any] = (),
+        extensions: Iterable[Any] = (),
+        config: StrawberryConfig | None = None,
+        **options: Any,
+    ) -> None:
+        own = {"query": query, "mutation": mutation, "subscription": subscription}
+        super().__init__(**_with_tasks(own, types, extensions, config, strawberry.type), **options)
+
+
+class FederationSchema(strawberry.federation.Schema):
+    """`strawberry.federation.Schema` in the same way as `Schema`."""
+
+    def __init__(
+        self,
+        query: type | None = None,
+        mutation: type | None = None,
+        subscription: type | None = None,
+        *,
+        types: Iterable[Any] = (),
+        extensions: Iterable[Any] = (),
+        config: StrawberryConfig | None = None,
+        **options: Any,
+    ) -> None:
+        own = {"query": query, "mutation": mutation, "subscription": subscription}
+        super().__init__(**_with_tasks(own, types, extensions, config, strawberry.federation.type), **options)
+
+
+def _with_tasks(
+    roots: dict[str, type | None],
+    types: Iterable[Any],
+    extensions: Iterable[Any],
+    config: StrawberryConfig | None,
+    decorate: Callable[..., Any],
+) -> dict[str, Any]:
+    """Return a schema's arguments with what its extensions bring."""
+    config = config or StrawberryConfig()
+    extensions = tuple(extensions)
+    for extension in extensions:
+        if isclass(extension) and issubclass(extension, TasksExtension):
+            registry = extension.registry
+            types = [*types, UntypedTaskHandle]
+            for operation, brought in _brought(registry).items():
+                key = operation.lower()
+                roots[key] = lay_in(roots[key], operation, brought, config=config, decorate=decorate)
+    return {**roots, "types": types, "extensions": extensions, "config": config}
+
+
+def _brought(registry: Registry) -> dict[Operation, list[BroughtField]]:
+    return {
+        "Query": query_fields(registry.fields),
+        "Mutation": _mutation_fields(registry),
+        "Subscription": subscription_fields(registry.fields),
+    }
+
+
+def _mutation_fields(registry: Registry) -> list[BroughtField]:
+    return [
+        BroughtField(attribute=task.function.__name__, field=task.mutation_field(), origin='@tasks.mutation(name="…")')
+        for task in registry.tasks.values()
+        if isinstance(task, TaskMutation)
+    ]

@@ -1,0 +1,174 @@
+"""The fields that every schema with tasks has: look up runs, list them, watch them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.relay import PageInfo
+
+from ..config import MAX_PAGE
+from ..errors import TaskInputError, TaskNotFoundError, UnauthenticatedError
+from ..policy import Viewer
+from ..snapshot import Snapshot
+from ..status import TaskStatus
+from ..stores.base import Page
+from .registry import Registry, off_loop, registry_of, resolve, viewer_of
+from .types import TaskHandle, TaskHandleConnection, TaskHandleEdge
+
+Info = strawberry.Info[Any, Any]
+RunId = Annotated[strawberry.ID, strawberry.argument(description="The run's id.")]
+
+
+def task(info: Info, id: strawberry.ID) -> TaskHandle | None:
+    """A run by its id; null if it isn't there, has expired, or isn't the viewer's."""
+    return resolve(_task(info, id))  # type: ignore[return-value]  # graphql-core awaits it
+
+
+def tasks(
+    info: Info,
+    status: list[TaskStatus] | None = None,
+    name: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> TaskHandleConnection:
+    """The viewer's own runs, newest first; staff sees everybody's."""
+    wanted = _Wanted(status=status, name=name, first=MAX_PAGE if first is None else first, after=after)
+    return resolve(_tasks(info, wanted))  # type: ignore[return-value]  # graphql-core awaits it
+
+
+async def task_progress(info: Info, task_id: RunId, after: int | None = None) -> AsyncGenerator[TaskHandle, None]:
+    """A run's present state, then each newer one, then the terminal one; then it completes."""
+    # Raised here and not in the generator, a refusal is an error of the operation, with its path, before the first event.
+    registry, viewer = await _visit(info)
+    await _visible_run(registry, viewer, task_id)
+    return _handles(registry, viewer, info, registry.runtime().hub.watch_run(task_id, after=after))
+
+
+async def task_updated(info: Info, task_id: RunId | None = None) -> AsyncGenerator[TaskHandle, None]:
+    """The changes of one run as `taskProgress` has them; without an id, each change of every run that the viewer may list."""
+    registry, viewer = await _visit(info)
+    hub = registry.runtime().hub
+    if task_id is not None:
+        await _visible_run(registry, viewer, task_id)
+        return _handles(registry, viewer, info, hub.watch_run(task_id))
+    if not registry.policy.may_list(viewer):
+        raise UnauthenticatedError
+    return _handles(registry, viewer, info, hub.watch_all(registry.policy.listed_owner(viewer)))
+
+
+QUERY_FIELDS: Mapping[str, Callable[..., Any]] = {"task": task, "tasks": tasks}
+"""The resolvers of the fields that come into the query type, by their names in the contract."""
+
+SUBSCRIPTION_FIELDS: Mapping[str, Callable[..., Any]] = {"taskProgress": task_progress, "taskUpdated": task_updated}
+"""The resolvers of the fields that come into the subscription type, by their names in the contract."""
+
+
+@strawberry.type
+class TaskQuery:
+    """Brings `task` and `tasks`; a base for the query type of a plain `strawberry.Schema`."""
+
+    task: TaskHandle | None = strawberry.field(resolver=task, description=task.__doc__)
+    tasks: TaskHandleConnection = strawberry.field(resolver=tasks, description=tasks.__doc__)
+
+
+@strawberry.type
+class TaskSubscription:
+    """Brings `taskProgress` and `taskUpdated`; a base for the subscription type of a plain `strawberry.Schema`."""
+
+    task_progress: AsyncGenerator[TaskHandle, None] = strawberry.subscription(
+        resolver=task_progress, description=task_progress.__doc__
+    )
+    task_updated: AsyncGenerator[TaskHandle, None] = strawberry.subscription(
+        resolver=task_updated, description=task_updated.__doc__
+    )
+
+
+async def _visit(info: Info) -> tuple[Registry, Viewer]:
+    registry = registry_of(info)
+    return registry, await viewer_of(registry, info)
+
+
+async def _find(registry: Registry, viewer: Viewer, run_id: str) -> Snapshot | None:
+    runtime = registry.runtime()
+    (run,) = await off_loop(runtime, runtime.store.read, [run_id])
+    return run if run is not None and registry.policy.may_see(viewer, run) else None
+
+
+async def _visible_run(registry: Registry, viewer: Viewer, run_id: str) -> Snapshot:
+    run = await _find(registry, viewer, run_id)
+    if run is None:
+        raise TaskNotFoundError(run_id)
+    return run
+
+
+async def _task(info: Info, run_id: str) -> TaskHandle | None:
+    registry, viewer = await _visit(info)
+    run = await _find(registry, viewer, run_id)
+    return None if run is None else registry.handle(run, viewer, info.schema)
+
+
+async def _handles(
+    registry: Registry, viewer: Viewer, info: Info, runs: AsyncIterator[Snapshot]
+) -> AsyncGenerator[TaskHandle, None]:
+    async with aclosing(runs):  # type: ignore[type-var]
+        async for run in runs:
+            if registry.policy.may_see(viewer, run):
+                yield registry.handle(run, viewer, info.schema)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Which runs a page of `tasks` is to hold."""
+
+    status: Sequence[TaskStatus] | None
+    name: str | None
+    first: int
+    after: str | None
+
+    def matches(self, run: Snapshot) -> bool:
+        return (not self.status or run.status in self.status) and (self.name is None or run.name == self.name)
+
+
+async def _tasks(info: Info, wanted: _Wanted) -> TaskHandleConnection:
+    registry, viewer = await _visit(info)
+    if not 1 <= wanted.first <= MAX_PAGE:
+        raise TaskInputError(f"tasks(first:): expected 1 to {MAX_PAGE}, got {wanted.first}.")
+    page = Page(runs=[], cursors=[], more=False)
+    if registry.policy.may_list(viewer):
+        page = await off_loop(registry.runtime(), _matching_page, registry, viewer, wanted)
+    nodes = [registry.handle(run, viewer, info.schema) for run in page.runs]
+    return TaskHandleConnection(
+        edges=[TaskHandleEdge(node=node, cursor=cursor) for node, cursor in zip(nodes, page.cursors, strict=True)],
+        nodes=nodes,
+        page_info=PageInfo(
+            has_next_page=page.more,
+            has_previous_page=wanted.after is not None,
+            start_cursor=page.cursors[0] if page.cursors else None,
+            end_cursor=page.cursors[-1] if page.cursors else None,
+        ),
+    )
+
+
+def _matching_page(registry: Registry, viewer: Viewer, wanted: _Wanted) -> Page:
+    store, policy = registry.runtime().store, registry.policy
+    found: list[tuple[Snapshot, str]] = []
+    more, after = True, wanted.after
+    while more and len(found) <= wanted.first:
+        try:
+            page = store.list(owner=policy.listed_owner(viewer), first=MAX_PAGE, after=after)
+        except ValueError as error:
+            raise TaskInputError("tasks(after:): expected the cursor of an earlier page.") from error
+        found += [
+            (run, cursor)
+            for run, cursor in zip(page.runs, page.cursors, strict=True)
+            if wanted.matches(run) and policy.may_see(viewer, run)
+        ]
+        more, after = page.more, page.cursors[-1] if page.cursors else None
+    shown = found[: wanted.first]
+    return Page(
+        runs=[run for run, _ in shown], cursors=[cursor for _, cursor in shown], more=more or len(found) > len(shown)
+    )

@@ -1,0 +1,120 @@
+"""A task's own field: a mutation that starts a run, and returns its handle."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, ParamSpec, TypeVar
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.extensions.field_extension import AsyncExtensionResolver, SyncExtensionResolver
+from strawberry.permission import BasePermission, PermissionExtension
+
+from ..config import TaskOptions
+from ..declaration import Declaration
+from ..task import Environment, Task
+from .registry import handle_type, off_loop, registry_of, resolve, viewer_of
+from .types import TaskHandle
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldOptions:
+    """How a task's mutation looks and who may call it; as in `strawberry.mutation`."""
+
+    name: str | None = None
+    description: str | None = None
+    deprecation_reason: str | None = None
+    permission_classes: Sequence[type[BasePermission]] = ()
+    extensions: Sequence[FieldExtension] = ()
+    directives: Sequence[object] = ()
+
+
+class AwaitResult(FieldExtension):
+    """Awaits what the resolver returns, as the outermost extension.
+
+    The resolver is a plain function that returns an awaitable where an event loop runs. Strawberry takes it for a sync one, and
+    leaves the awaitable as it is behind extensions that are async alone.
+    """
+
+    def resolve(self, next_: SyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], **kwargs: Any) -> Any:
+        """Pass on; graphql-core awaits."""
+        return next_(source, info, **kwargs)
+
+    async def resolve_async(
+        self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], **kwargs: Any
+    ) -> Any:
+        """Await to the end."""
+        result: Any = next_(source, info, **kwargs)
+        while isawaitable(result):
+            result = await result
+        return result
+
+
+class TaskMutation(Task[P, R]):
+    """A task that GraphQL clients may start. `Tasks.mutation` makes it."""
+
+    def __init__(
+        self, declaration: Declaration, options: TaskOptions, environment: Environment, field_options: FieldOptions
+    ) -> None:
+        super().__init__(declaration, options, environment)
+        self.field_options = field_options
+
+    def mutation_field(self) -> Any:
+        """Make the field that starts runs of the task, for the mutation type of a plain `strawberry.Schema`."""
+        own = self.field_options
+        # Permissions stand outside the user's own extensions, and nothing is enqueued before both have agreed.
+        permissions = (
+            [PermissionExtension([kind() for kind in own.permission_classes])] if own.permission_classes else []
+        )
+        return strawberry.mutation(
+            resolver=_resolver(self),
+            graphql_type=handle_type(self),
+            name=own.name,
+            description=own.description or self.declaration.description,
+            deprecation_reason=own.deprecation_reason,
+            directives=own.directives,
+            extensions=[*own.extensions, *permissions, AwaitResult()],
+        )
+
+
+def started_task(field: Any) -> object | None:
+    """Return the task that a field starts, ``None`` if it is no task's field."""
+    resolver = getattr(field, "base_resolver", None)
+    return getattr(getattr(resolver, "wrapped_func", None), "task", None)
+
+
+def _resolver(task: Task[..., Any]) -> Any:
+    def start(info: strawberry.Info[Any, Any], **arguments: Any) -> Any:
+        return resolve(_start(task, info, arguments))
+
+    parameters = [inspect.Parameter("info", inspect.Parameter.KEYWORD_ONLY, annotation=strawberry.Info)]
+    parameters += [
+        inspect.Parameter(
+            parameter.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=parameter.codec.schema_type,
+            default=parameter.default,
+        )
+        for parameter in task.declaration.parameters.values()
+    ]
+    function = task.function
+    start.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    start.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    start.__name__ = function.__name__
+    start.__qualname__ = function.__qualname__
+    start.__module__ = function.__module__
+    start.task = task  # type: ignore[attr-defined]
+    return start
+
+
+async def _start(task: Task[..., Any], info: strawberry.Info[Any, Any], arguments: Mapping[str, Any]) -> TaskHandle:
+    registry = registry_of(info)
+    viewer = await viewer_of(registry, info)
+    run = await off_loop(registry.runtime(), task.using(viewer=viewer).start, (), arguments)
+    return registry.handle(run, viewer, info.schema)

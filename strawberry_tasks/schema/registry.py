@@ -1,0 +1,138 @@
+"""The tasks behind a schema, and how their runs become handles for a viewer."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import strawberry
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.base import BaseSchema
+
+from .. import _compat
+from ..errors import ConfigurationError
+from ..policy import Policy, Viewer
+from ..runtime import Runtime
+from ..snapshot import Snapshot
+from ..task import Task
+from .types import UNTYPED, Origin, TaskHandle, TypedTaskHandle, UntypedTaskHandle, handle_values
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """What the fields of a schema need to know of the tasks behind it."""
+
+    tasks: Mapping[str, Task[..., Any]]
+    """Every declared task by its name."""
+
+    fields: Mapping[str, str | None]
+    """Other names for the query and subscription fields; ``None`` leaves one out."""
+
+    runtime: Callable[[], Runtime]
+    """This process's runtime; made at first use."""
+
+    policy: Policy
+    """Who may see what."""
+
+    names: WeakKeyDictionary[BaseSchema, dict[str, str]] = field(default_factory=WeakKeyDictionary)
+    """Per schema, the GraphQL name of each task's handle."""
+
+    def handle(self, run: Snapshot, viewer: Viewer, schema: BaseSchema) -> TaskHandle:
+        """Show a run to a viewer who may see it."""
+        task = self.tasks.get(run.name)
+        name = self._handle_name(task, schema)
+        kind = UntypedTaskHandle if name == UNTYPED else TypedTaskHandle
+        internals = self.policy.may_see_internals(viewer, run)
+        origin = Origin(type_name=name, load=lambda: self._load(task, run))
+        return kind(origin=origin, **handle_values(run, internals=internals))
+
+    def _load(self, task: Task[..., Any] | None, run: Snapshot) -> object:
+        if task is None or run.result is None:
+            return None
+        if task.declaration.result.touches_database:
+            return resolve(self._load_off_loop(task, run))
+        return task.load_result(run.result)
+
+    async def _load_off_loop(self, task: Task[..., Any], run: Snapshot) -> object:
+        return await off_loop(self.runtime(), task.load_result, run.result)
+
+    def _handle_name(self, task: Task[..., Any] | None, schema: BaseSchema) -> str:
+        if task is None:
+            return UNTYPED
+        names = self.names.setdefault(schema, {})
+        if task.name not in names:
+            handle = _compat.resolve(handle_type(task), {})
+            name = schema.config.name_converter.from_type(_compat.get_object_definition(handle, strict=True))
+            names[task.name] = name if schema.get_type_by_name(name) else UNTYPED
+        return names[task.name]
+
+
+class TasksExtension(SchemaExtension):
+    """Marks a schema as one with tasks; `Tasks.extension` is a subclass of it with its own registry."""
+
+    registry: ClassVar[Registry]
+
+
+def registry_of(info: strawberry.Info[Any, Any]) -> Registry:
+    """Find the registry of the schema that executes an operation.
+
+    Raises:
+        ConfigurationError: If the schema has no tasks.
+    """
+    for extension in info.schema.extensions:
+        if inspect.isclass(extension) and issubclass(extension, TasksExtension):
+            return extension.registry
+    raise ConfigurationError(
+        "extensions: expected tasks.extension among the schema's extensions, found none. Write Schema(…, extensions=[tasks.extension])."
+    )
+
+
+def handle_type(task: Task[..., Any]) -> Any:
+    """Return the Strawberry type of a task's handles."""
+    result = task.declaration.result
+    return TypedTaskHandle[result.annotation] if result.typed else UntypedTaskHandle  # type: ignore[name-defined]
+
+
+def resolve(resolution: Coroutine[Any, Any, R]) -> R | Awaitable[R]:
+    """Give a resolver's coroutine to the event loop that executes the operation, or run it where there is none.
+
+    One resolver thereby serves sync and async execution: it does I/O through `off_loop` alone, which never suspends where no
+    loop runs.
+    """
+    if in_event_loop():
+        return resolution
+    try:
+        resolution.send(None)
+    except StopIteration as done:
+        value: R = done.value
+        return value
+    raise RuntimeError("A resolver suspended outside an event loop.")  # pragma: no cover - a bug in a resolver
+
+
+async def off_loop(runtime: Runtime, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function that does I/O; in a thread where an event loop must not wait for it."""
+    if in_event_loop():
+        return await runtime.off_loop(function, *args, **kwargs)
+    return function(*args, **kwargs)
+
+
+async def viewer_of(registry: Registry, info: strawberry.Info[Any, Any]) -> Viewer:
+    """Ask the policy who executes an operation."""
+    viewer = registry.policy.viewer(info.context)
+    return viewer if isinstance(viewer, Viewer) else await viewer
+
+
+def in_event_loop() -> bool:
+    """Tell whether this thread runs an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,154 @@
+"""The GraphQL types of a run, as clients see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import strawberry
+from strawberry.relay import PageInfo
+from strawberry.scalars import JSON
+
+from ..snapshot import Snapshot
+from ..status import TaskStatus
+
+T = TypeVar("T")
+
+strawberry.enum(TaskStatus, description="Where a run of a task stands.")
+
+UNTYPED = "UntypedTaskHandle"
+"""The GraphQL name of a handle without a typed output."""
+
+
+@strawberry.type(description="Why an attempt, or the whole run, failed.")
+class TaskFailure:
+    """Why an attempt, or the whole run, failed."""
+
+    code: str = strawberry.field(
+        description="For programs: TASK_ERROR, TIMED_OUT, WORKER_LOST, EXPIRED, REJECTED, or a code that the task declared."
+    )
+    message: str = strawberry.field(description="One line for a person.")
+    exception: str | None = strawberry.field(description="The exception's class, for viewers who may see internals.")
+    traceback: str | None = strawberry.field(description="The traceback, for viewers who may see internals.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a handle comes from, which no client sees."""
+
+    type_name: str
+    """The GraphQL name of the handle's type."""
+
+    load: Callable[[], Any]
+    """Returns the typed output, or an awaitable of it."""
+
+
+@strawberry.interface(description="A run of a task: where it stands, how far it is, and how it ended.")
+class TaskHandle:
+    """A run of a task, at one version."""
+
+    origin: strawberry.Private[Origin]
+    id: strawberry.ID = strawberry.field(description="The run's id.")
+    task_id: strawberry.ID = strawberry.field(description="The same as `id`.")
+    name: str = strawberry.field(description="The task's name.")
+    queue: str = strawberry.field(description="The queue that it waits or waited in.")
+    status: TaskStatus = strawberry.field(description="Where it stands.")
+    is_terminal: bool = strawberry.field(description="Whether nothing about it will change any more.")
+    progress: float = strawberry.field(description="Percent, 0 to 100; never falls within an attempt.")
+    progress_current: float | None = strawberry.field(description="Units done, as the task reports them.")
+    progress_total: float | None = strawberry.field(description="Units in all, as the task reports them.")
+    progress_message: str | None = strawberry.field(description="What it is doing, in the task's own words.")
+    result: JSON | None = strawberry.field(description="What the task returned, as JSON; null until COMPLETED.")
+    error: str | None = strawberry.field(description="Why it failed, for a person; null unless FAILED or RETRYING.")
+    failure: TaskFailure | None = strawberry.field(description="Why it failed, for a program.")
+    attempt: int = strawberry.field(description="The current or last attempt; 1 is the first, 0 before any.")
+    max_retries: int = strawberry.field(description="How many attempts may follow the first.")
+    cancel_requested: bool = strawberry.field(description="Whether somebody asked for it to stop.")
+    created_at: datetime = strawberry.field(description="When it was started by a client.")
+    scheduled_for: datetime | None = strawberry.field(
+        description="When it may start, while delayed or between retries."
+    )
+    started_at: datetime | None = strawberry.field(description="When the current or last attempt started.")
+    completed_at: datetime | None = strawberry.field(description="When it ended.")
+    expires_at: datetime | None = strawberry.field(description="When its record is dropped.")
+    version: int = strawberry.field(description="Rises with every change; the cursor for `after`.")
+
+    @classmethod
+    def resolve_type(cls, value: TaskHandle, *_: object) -> str:
+        """Tell Strawberry which type a handle is shown as; it cannot tell specialised generics apart."""
+        return value.origin.type_name
+
+
+@strawberry.type(name="TaskHandle", description="A run of a task, with its typed output.")
+class TypedTaskHandle(TaskHandle, Generic[T]):
+    """A run whose result has a GraphQL type. Specialised, its name is the result's and ``TaskHandle``."""
+
+    @strawberry.field(description="What the task returned; null until COMPLETED.")  # type: ignore[untyped-decorator]
+    def output(self) -> T | None:
+        """Return the run's result as the value that its type resolves."""
+        output: T | None = self.origin.load()
+        return output
+
+
+@strawberry.type(name=UNTYPED, description="A run of a task whose result has no GraphQL type of its own.")
+class UntypedTaskHandle(TaskHandle):
+    """A run whose result is JSON alone."""
+
+
+@strawberry.type(description="A run in a page of runs.")
+class TaskHandleEdge:
+    """A run in a page of runs."""
+
+    node: TaskHandle = strawberry.field(description="The run.")
+    cursor: str = strawberry.field(description="Where to read on after it.")
+
+
+@strawberry.type(description="A page of runs, newest first.")
+class TaskHandleConnection:
+    """A page of runs, newest first."""
+
+    edges: list[TaskHandleEdge] = strawberry.field(description="The runs with their cursors.")
+    nodes: list[TaskHandle] = strawberry.field(description="The runs.")
+    page_info: PageInfo = strawberry.field(description="Whether, and from where, to read on.")
+
+
+def handle_values(run: Snapshot, *, internals: bool) -> dict[str, Any]:
+    """Return a handle's fields.
+
+    Args:
+        run: The run's state.
+        internals: Whether a failure's exception and traceback are shown.
+    """
+    failure = run.failure and TaskFailure(
+        code=run.failure.code,
+        message=run.failure.message,
+        exception=run.failure.exception if internals else None,
+        traceback=run.failure.traceback if internals else None,
+    )
+    copied = {name: getattr(run, name) for name in _COPIED}
+    return {**copied, "id": strawberry.ID(run.id), "task_id": strawberry.ID(run.id), "failure": failure}
+
+
+_COPIED: Sequence[str] = (
+    "name",
+    "queue",
+    "status",
+    "is_terminal",
+    "progress",
+    "progress_current",
+    "progress_total",
+    "progress_message",
+    "result",
+    "error",
+    "attempt",
+    "max_retries",
+    "cancel_requested",
+    "created_at",
+    "scheduled_for",
+    "started_at",
+    "completed_at",
+    "expires_at",
+    "version",
+)

@@ -1,0 +1,196 @@
+"""A declared task, and how a run of it is started."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+from uuid import uuid4
+
+from .config import TaskOptions, check_queue
+from .context import TaskContext
+from .declaration import Declaration
+from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError
+from .handle import Handle
+from .policy import NOBODY, Policy, Viewer
+from .runtime import Runtime
+from .snapshot import JSON, Snapshot
+from .stores.base import NewRun
+from .uploads import Uploads
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What a task needs of the `Tasks` that it belongs to."""
+
+    runtime: Callable[[], Runtime]
+    """This process's runtime; made at first use."""
+
+    policy: Policy
+    """Loads the users of runs."""
+
+    uploads: Uploads
+    """Keeps the files of runs."""
+
+
+class Task(Generic[P, R]):
+    """A declared task. `Tasks.mutation` and `Tasks.task` make it.
+
+    Attributes:
+        declaration: The function, its parameters and its result.
+        options: Queue, retries and limits.
+    """
+
+    def __init__(self, declaration: Declaration, options: TaskOptions, environment: Environment) -> None:
+        self.declaration = declaration
+        self.options = options
+        self._environment = environment
+        self._viewer = NOBODY
+        self._delay: timedelta | None = None
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The task's name, e.g. ``syncInventory``."""
+        return self.declaration.name
+
+    @property
+    def is_async(self) -> bool:
+        """Whether its function is a coroutine function."""
+        return self.declaration.is_async
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function itself, for a direct call."""
+        return self.declaration.function
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Start a run.
+
+        Raises:
+            TaskInputError: If the arguments do not fit. Nothing was started.
+            QueueUnavailableError: If the queue cannot be reached. Nothing was started.
+        """
+        return self.handle(self.start(args, kwargs))
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """`enqueue` for async code."""
+        return await self._environment.runtime().off_loop(self.enqueue, *args, **kwargs)
+
+    def delay(self, *args: Any, countdown: float | None = None, **kwargs: Any) -> Coroutine[Any, Any, Handle[R]]:
+        """Start a run as some other frameworks spell it; `aenqueue` and `using` are typed.
+
+        Args:
+            *args: The task's arguments.
+            countdown: Seconds from now until the run may start.
+            **kwargs: The task's arguments.
+        """
+        task = self if countdown is None else self.using(delay=timedelta(seconds=countdown))
+        return task.aenqueue(*args, **kwargs)
+
+    def using(
+        self,
+        *,
+        delay: timedelta | None = None,
+        eta: datetime | None = None,
+        queue: str | None = None,
+        viewer: Viewer | None = None,
+    ) -> Self:
+        """Return this task with other options for the runs that are started through it.
+
+        Args:
+            delay: How long from now until the run may start.
+            eta: When the run may start; aware of its timezone.
+            queue: Another queue; some worker has to consume it.
+            viewer: Whose run it is; by default nobody's.
+
+        Raises:
+            TaskInputError: If the delay is negative, ``eta`` has no timezone, or both are given.
+            ConfigurationError: If ``queue`` cannot name a queue.
+        """
+        task = copy.copy(self)
+        if delay is not None or eta is not None:
+            task._delay = _wait(delay, eta)
+        if queue is not None:
+            check_queue("queue", queue)
+            task.options = replace(self.options, queue=queue)
+        if viewer is not None:
+            task._viewer = viewer
+        return task
+
+    def start(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
+        """Record a run and send its message; the record exists before the message.
+
+        Raises:
+            TaskInputError: If the arguments do not fit.
+            QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind.
+        """
+        arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
+        try:
+            return self._record_and_send(arguments)
+        except (QueueUnavailableError, StoreUnavailableError) as error:
+            self.release(arguments)
+            raise QueueUnavailableError from error
+
+    def handle(self, run: Snapshot) -> Handle[R]:
+        """Return the handle of a run of this task."""
+        return Handle(run, self.load_result, self._environment.runtime)
+
+    def load_result(self, data: JSON) -> Any:
+        """Decode a stored result."""
+        return self.declaration.result.load(data)
+
+    def dump_result(self, value: Any) -> JSON:
+        """Encode what the function returned."""
+        return self.declaration.result.dump(value)
+
+    def bind(self, arguments: str, context: TaskContext) -> Callable[[], Any]:
+        """Decode a run's arguments, and return the call that remains."""
+        policy, uploads = self._environment.policy, self._environment.uploads
+        return self.declaration.bind(arguments, context, uploads, policy.load_user)
+
+    def release(self, arguments: str) -> None:
+        """Delete the files that a run's arguments refer to."""
+        self.declaration.drop_uploads(arguments, self._environment.uploads)
+
+    def _record_and_send(self, arguments: str) -> Snapshot:
+        runtime = self._environment.runtime()
+        run = runtime.store.create(
+            NewRun(
+                id=str(uuid4()),
+                name=self.name,
+                queue=self.options.queue,
+                arguments=arguments,
+                max_retries=self.options.max_retries,
+                owner=self._viewer.id,
+                claims=self._viewer.claims,
+                delay=self._delay,
+            )
+        )
+        try:
+            runtime.backend.send(self, run.id, queue=self.options.queue, delay=self._delay)
+        except QueueUnavailableError:
+            runtime.store.discard(run.id)
+            raise
+        if runtime.backend.inline:
+            return runtime.store.read([run.id])[0] or run
+        return run
+
+
+def _wait(delay: timedelta | None, eta: datetime | None) -> timedelta | None:
+    if eta is not None:
+        if delay is not None:
+            raise TaskInputError("using(): expected either delay or eta, got both.")
+        if eta.tzinfo is None:
+            raise TaskInputError(f"using(): expected an eta with a timezone, got {eta!r}. Write eta.replace(tzinfo=…).")
+        return max(eta - datetime.now(UTC), timedelta(0))
+    if delay is not None and delay < timedelta(0):
+        raise TaskInputError(f"using(): expected a delay of 0 or more, got {delay!r}.")
+    return delay
