@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
-from ..snapshot import JSON, Snapshot
+from ..snapshot import JSON, Snapshot, to_millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ class Store(Protocol):
         Args:
             owner: Whose runs; ``None`` lists everybody's.
             first: At most so many.
-            after: The `Page.cursor` of the page before.
+            after: The `Page.cursor` of the page before, or the `cursor_of` any run.
 
         Raises:
             ValueError: If ``after`` is no cursor.
@@ -196,3 +198,23 @@ ALL_TOPIC = "all"
 
 LIVE_TTL = timedelta(days=7)
 """How long the record of a run is kept that has not ended: since its last change, and beyond its delay."""
+
+
+def cursor_of(run: Snapshot) -> str:
+    """Return the cursor that continues a list after this run, also once the run has expired."""
+    millis = to_millis(run.created_at) if run.created_at else 0
+    return base64.urlsafe_b64encode(f"{millis} {run.id}".encode("utf-8", "surrogatepass")).decode()
+
+
+def parse_cursor(cursor: str) -> tuple[int, str]:
+    """Return the run that a cursor stands for: when it was created, in milliseconds since the epoch, and its id.
+
+    Raises:
+        ValueError: If it is no cursor.
+    """
+    with contextlib.suppress(ValueError):
+        text = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode("utf-8", "surrogatepass")
+        millis, separator, run_id = text.partition(" ")
+        if separator and run_id and len(millis) < 16 and millis.isascii() and millis.isdigit():
+            return int(millis), run_id
+    raise ValueError(f"expected the cursor of a page of tasks, got {cursor!r}.")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
-import json
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +21,9 @@ from .base import (
     Confirmed,
     NewRun,
     Page,
+    cursor_of,
     owner_topic,
+    parse_cursor,
     run_topic,
 )
 
@@ -43,9 +43,6 @@ class _Record:
     """As text, like in Redis: what comes out was never shared with what went in."""
 
     arguments: str
-    position: int
-    """Rises with each run that is created; the order of `MemoryStore.list`."""
-
     expires: datetime
 
     @property
@@ -95,12 +92,8 @@ class MemoryStore:
                 }
             )
             self._created += 1
-            record = _Record(
-                fields=fields,
-                arguments=run.arguments,
-                position=self._created,
-                expires=now + LIVE_TTL + (run.delay or timedelta()),
-            )
+            expires = now + LIVE_TTL + (run.delay or timedelta())
+            record = _Record(fields=fields, arguments=run.arguments, expires=expires)
             self._records[run.id] = record
             self._publish(record)
             return record.snapshot
@@ -175,15 +168,12 @@ class MemoryStore:
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
-        before = None if after is None else _position(after)
+        cursor = None if after is None else parse_cursor(after)
         with self._lock:
             self._prune()
-            matching = [record for record in self._newest_first(before) if owner in {None, record.fields["owner"]}]
-        page = matching[:first]
-        return Page(
-            runs=[record.snapshot for record in page],
-            cursor=_cursor(page[-1].position) if page and len(matching) > len(page) else None,
-        )
+            matching = [record for record in self._newest_first(cursor) if owner in {None, record.fields["owner"]}]
+            runs = [record.snapshot for record in matching[:first]]
+        return Page(runs=runs, cursor=cursor_of(runs[-1]) if runs and len(matching) > len(runs) else None)
 
     def feed(self) -> MemoryFeed:
         """Make a feed; it connects when told to."""
@@ -214,10 +204,14 @@ class MemoryStore:
         for run_id in [run_id for run_id, record in self._records.items() if record.expires <= now]:
             del self._records[run_id]
 
-    def _newest_first(self, before: int | None) -> Iterator[_Record]:
-        for record in reversed(self._records.values()):
-            if before is None or record.position < before:
-                yield record
+    def _newest_first(self, cursor: tuple[int, str] | None) -> Iterator[_Record]:
+        records = reversed(self._records.values())
+        if cursor is None:
+            return records
+        millis, run_id = cursor
+        if run_id in self._records:
+            return itertools.islice(itertools.dropwhile(lambda record: record.fields["id"] != run_id, records), 1, None)
+        return (record for record in records if int(record.fields["created_at"]) < millis)
 
     def _publish(self, record: _Record) -> None:
         run = record.snapshot
@@ -282,15 +276,3 @@ class MemoryFeed:
             except RuntimeError:
                 return False
         return True
-
-
-def _cursor(position: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
-
-
-def _position(cursor: str) -> int:
-    with contextlib.suppress(ValueError):
-        position = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if isinstance(position, int):
-            return position
-    raise ValueError(f"expected the cursor of a page of tasks, got {cursor!r}.")
