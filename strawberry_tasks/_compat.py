@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
@@ -61,6 +62,7 @@ __all__ = [
     "enum_names",
     "evaluate",
     "field_key",
+    "field_source",
     "field_type",
     "get_object_definition",
     "is_guarded",
@@ -112,17 +114,29 @@ def field_type(field: StrawberryField, definition: StrawberryObjectDefinition) -
     return None if resolved is UNRESOLVED else resolved
 
 
+def field_source(field: StrawberryField) -> str:
+    """Return a field's annotation as it was written."""
+    annotation = field.type_annotation
+    return str(annotation.raw_annotation if annotation is not None else field.type)
+
+
 def private_type(field: dataclasses.Field[Any], definition: StrawberryObjectDefinition) -> Any:
-    """Return the type inside a ``strawberry.Private`` annotation, which is still a string under postponed evaluation."""
+    """Return the type inside a ``strawberry.Private`` annotation, which is still a string under postponed evaluation.
+
+    Raises:
+        NameError: If it names a class that does not exist yet.
+    """
     owner = _declaring_class(field.name, definition.origin)
-    annotation = evaluate(field.type, vars(sys.modules[owner.__module__]))
+    namespace = vars(sys.modules[owner.__module__])
+    annotation = evaluate(field.type, namespace)
     inner = get_args(annotation)[0] if is_private(annotation) else annotation
-    wrapped = StrawberryAnnotation(inner, namespace=dict(vars(sys.modules[owner.__module__])))
-    return wrapped.resolve(type_definition=definition)
+    if inner is list:
+        return inner  # Strawberry looks for its items.
+    return StrawberryAnnotation(inner, namespace=dict(namespace)).resolve(type_definition=definition)
 
 
 def _declaring_class(name: str, cls: type) -> type:
-    return next((base for base in cls.__mro__ if name in base.__dict__.get("__annotations__", {})), cls)
+    return next((base for base in cls.__mro__ if name in inspect.get_annotations(base)), cls)
 
 
 def field_key(field: StrawberryField) -> str:
@@ -153,7 +167,7 @@ def scalar_definition(
     for key in (type_, get_origin(type_)):
         found = _lookup(key, registry) if key is not None else None
         if found is not None:
-            return getattr(found, "_scalar_definition", found)  # type: ignore[return-value]
+            return found._scalar_definition if isinstance(found, ScalarWrapper) else found
     return getattr(type_, "_scalar_definition", None)
 
 
@@ -186,5 +200,6 @@ def value_class(definition: StrawberryObjectDefinition) -> type:
 def subclasses(cls: type) -> Iterator[type]:
     """Yield a class and all that derive from it."""
     yield cls
-    for derived in cls.__subclasses__():
+    derived: type
+    for derived in type.__subclasses__(cls):
         yield from subclasses(derived)

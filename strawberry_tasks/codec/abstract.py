@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..snapshot import JSON
-from .shape import Files, Mismatch, Shape
+from .shape import Files, MismatchError, Shape
 
 __all__ = ["interface_shape", "union_shape"]
 
@@ -19,20 +19,20 @@ def union_shape(name: str, arms: Mapping[str, Shape]) -> Shape:
     """
 
     def dump(value: object, files: Files | None) -> JSON:
-        refusal: Mismatch | None = None
+        refusal: MismatchError | None = None
         for typename, arm in arms.items():
             if arm.accepts is not None and arm.accepts(value):
                 try:
                     return _with_typename(typename, arm.dump(value, files))
-                except Mismatch as mismatch:
+                except MismatchError as mismatch:
                     # Several arms may be of one generic class; the value tells which only by what is in it.
                     refusal = refusal or mismatch
-        raise refusal or Mismatch(name, value)
+        raise refusal or MismatchError(name, value)
 
     def by_typename(data: JSON) -> Shape:
         arm = arms.get(_typename(data))
         if arm is None:
-            raise Mismatch(name, data)
+            raise MismatchError(name, data)
         return arm
 
     return _dispatching(name, dump, by_typename)
@@ -52,14 +52,14 @@ def interface_shape(
     def dump(value: object, files: Files | None) -> JSON:
         found = of_value(value)
         if found is None:
-            raise Mismatch(name, value)
+            raise MismatchError(name, value)
         typename, shape = found
         return _with_typename(typename, shape.dump(value, files))
 
     def by_typename(data: JSON) -> Shape:
         shape = of_name(_typename(data))
         if shape is None:
-            raise Mismatch(name, data, "no type of that name is imported here")
+            raise MismatchError(name, data, "no type of that name is imported here")
         return shape
 
     return _dispatching(name, dump, by_typename)

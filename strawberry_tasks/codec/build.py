@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias, get_args, get_origin
 
 from .._compat import (
     DEFAULT_SCALAR_REGISTRY,
     JSON,
-    UNSET,
     LazyType,
     ScalarSource,
     StrawberryEnumDefinition,
-    StrawberryField,
     StrawberryList,
     StrawberryMaybe,
     StrawberryObjectDefinition,
     StrawberryOptional,
-    StrawberryTypeVar,
     StrawberryUnion,
     Upload,
-    field_key,
-    field_type,
     get_object_definition,
-    is_guarded,
     lazy_target,
-    private_type,
     scalar_definition,
     subclasses,
     type_name,
@@ -35,7 +27,9 @@ from .._compat import (
 from ..errors import TaskDeclarationError
 from .abstract import interface_shape, union_shape
 from .containers import list_shape, maybe_shape, optional_shape
-from .models import is_model, row_shape
+from .fields import Field, fields_of
+from .later import Postponed
+from .models import is_model, row_shape, shown_model
 from .objects import Member, complete_object
 from .refusals import describe, refuse
 from .scalars import BUILTIN, custom_scalar, enum_shape, upload_shape
@@ -57,34 +51,30 @@ class Builder:
     """
 
     def __init__(self, *, where: str, output: bool, scalar_map: Mapping[object, ScalarSource]) -> None:
+        self.output = output
         self.has_models = False
         self.has_uploads = False
         self.has_hidden = False
         self._where = where
-        self.output = output
-        self._scalars = scalar_map
-        self._objects: dict[object, Shape] = {}
-        self._pending: list[Callable[[], None]] = []
+        self._scalar_map = scalar_map
+        self._objects: dict[tuple[type, str], Shape] = {}
+        self._postponed = Postponed()
 
     def build(self, type_: Any, at: str = "", also: Extra | None = None) -> Shape:
         """Return the shape of a type.
 
         Args:
             type_: The type, resolved.
-            at: Where it stands, for errors: e.g. ``field 'since' of 'Filter'``.
+            at: Where it stands, for errors: e.g. ``field 'since' of Filter``.
             also: Makes shapes of types that may stand just here, besides those of GraphQL.
 
         Raises:
             TaskDeclarationError: If values of the type cannot cross.
         """
-        if isinstance(type_, StrawberryMaybe):
-            return maybe_shape(self.build(type_.of_type, at, also))
-        if isinstance(type_, StrawberryOptional):
-            return optional_shape(self.build(type_.of_type, at, also))
-        if isinstance(type_, StrawberryList):
-            return list_shape(self.build(type_.of_type, at, also), any_iterable=self.output)
+        if isinstance(type_, StrawberryOptional | StrawberryList):
+            return self._container(type_, self.build(type_.of_type, at, also))
         if isinstance(type_, LazyType):
-            return self._later(type_.type_name, at, lambda: lazy_target(type_), type_.resolve_type)
+            return self._lazy(type_, at, also)
         if isinstance(type_, StrawberryUnion) and self.output:
             return self._union(type_, at)
         if isinstance(type_, StrawberryEnumDefinition):
@@ -92,7 +82,7 @@ class Builder:
         return self._scalar(type_, at) or (also and also(type_)) or self._class(type_, at)
 
     def row(self, type_: object) -> Shape | None:
-        """Return the shape of a Django model's rows, where ``build`` may meet one."""
+        """Return the shape of a Django model's rows; pass it as ``also`` where one may stand."""
         if not is_model(type_):
             return None
         self.has_models = True
@@ -104,32 +94,53 @@ class Builder:
         Raises:
             TaskDeclarationError: If it cannot cross, or still does not exist.
         """
-        while self._pending:
-            self._pending[-1]()
+        self._postponed.finish()
 
     def refuse(self, type_: object, at: str = "", why: str = "") -> TaskDeclarationError:
         """Make the error that refuses a type."""
         return refuse(self._where, at, type_, output=self.output, why=why)
 
+    def _container(self, type_: StrawberryOptional | StrawberryList, inner: Shape) -> Shape:
+        if isinstance(type_, StrawberryMaybe):
+            return maybe_shape(inner)
+        if isinstance(type_, StrawberryOptional):
+            return optional_shape(inner)
+        return list_shape(inner, any_iterable=self.output)
+
+    def _lazy(self, lazy: LazyType[Any, Any], at: str, also: Extra | None) -> Shape:
+        return self._postponed.shape(
+            lazy.type_name,
+            find=lambda: lazy_target(lazy),
+            insist=lambda: self._import(lazy, at),
+            build=lambda type_: self.build(type_, at, also),
+        )
+
+    def _import(self, lazy: LazyType[Any, Any], at: str) -> Any:
+        try:
+            return lazy.resolve_type()
+        except (ImportError, KeyError) as error:
+            why = f"There is no such name in {lazy.module}, where strawberry.lazy looks for it."
+            raise self.refuse(lazy.type_name, at, why) from error
+
     def _scalar(self, type_: Any, at: str) -> Shape | None:
-        own = scalar_definition(type_, self._scalars)
+        own = scalar_definition(type_, self._scalar_map)
         if own is not None:
             return custom_scalar(own)
         if type_ is JSON:
             return lenient_json() if self.output else strict_json()
         if type_ is Upload:
-            if self.output:
-                raise self.refuse(type_, at)
-            self.has_uploads = True
-            return upload_shape()
-        if isinstance(type_, type | Callable) and type_ in BUILTIN:  # type: ignore[arg-type]
-            return BUILTIN[type_]()
+            return self._upload(type_, at)
         definition = scalar_definition(type_, DEFAULT_SCALAR_REGISTRY)
+        make = BUILTIN.get(type_) if definition is None or type_ in BUILTIN else None
+        if make is not None:
+            return make()
         return None if definition is None else custom_scalar(definition)
 
-    def _row_or_json(self, type_: object) -> Shape | None:
-        """Private fields are nobody's business but ours, so they may hold any JSON, and rows too."""
-        return strict_json() if is_open(type_) else self.row(type_)
+    def _upload(self, type_: object, at: str) -> Shape:
+        if self.output:
+            raise self.refuse(type_, at)
+        self.has_uploads = True
+        return upload_shape()
 
     def _class(self, type_: Any, at: str) -> Shape:
         definition = get_object_definition(type_)
@@ -139,175 +150,100 @@ class Builder:
             raise self.refuse(type_, at, f"It only inherits from {definition.name}; decorate it too.")
         if definition.is_interface:
             return self._interface(definition, at)
-        return self._object(definition, at)
+        return self._object(definition)
 
-    def _object(self, definition: StrawberryObjectDefinition, at: str) -> Shape:
+    def _object(self, definition: StrawberryObjectDefinition) -> Shape:
         cls = value_class(definition)
-        # Strawberry makes a new class whenever it resolves Page[int], so the class can't be the key.
-        name = type_name(definition)
-        shape = self._objects.get((cls, name))
-        if shape is None:
-            django = getattr(cls, "__strawberry_django_definition__", None)
-            if django is not None and self.output:
-                self.has_models = True
-                return self._objects.setdefault((cls, name), row_shape(django.model, typename=name))
-            shape = self._objects[cls, name] = incomplete(cls.__name__)
-            try:
-                complete_object(shape, cls, list(self._members(definition, cls)), one_of=definition.is_one_of)
-            except TaskDeclarationError:
-                del self._objects[cls, name]
-                raise
-        return shape
-
-    def _members(self, definition: StrawberryObjectDefinition, cls: type) -> Iterator[Member]:
-        exposed = {field.python_name: field for field in definition.fields}
-        # A pydantic model keeps its own defaults and fills them in itself.
-        for field in dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else definition.fields:
-            shown = exposed.get(field.name)
-            if getattr(shown or field, "base_resolver", None) is not None:
-                continue
-            at = f"field {field.name!r} of {definition.name}"
-            if shown is None:
-                yield self._private_member(field, definition, at)
+        # Strawberry makes a new class whenever it resolves Page[int], so a class alone can't be the key.
+        key = (cls, type_name(definition))
+        if key not in self._objects:
+            model = shown_model(cls) if self.output else None
+            if model is None:
+                self._plain_object(key, definition)
             else:
-                yield self._member(shown, field, definition, at)
+                self.has_models = True
+                self._objects[key] = row_shape(model, typename=type_name(definition))
+        return self._objects[key]
 
-    def _member(
-        self, shown: StrawberryField, field: dataclasses.Field[Any], definition: StrawberryObjectDefinition, at: str
-    ) -> Member:
-        type_ = field_type(shown, definition)
-        if type_ is None:
-            shape = self._later(shown.name, at, lambda: field_type(shown, definition), None)
-        else:
-            shape = self.build(type_, at)
-        self.has_hidden = self.has_hidden or is_guarded(shown)
-        own = dataclasses.is_dataclass(value_class(definition))
-        default = _default(field) if own else None
-        if own and default is None and field.init and isinstance(type_, StrawberryOptional):
-            default = _none  # As in GraphQL, where a nullable field may be left out.
-        return Member(
-            name=field.name,
-            key=field_key(shown),
-            shape=shape,
-            default=default,
-            required=own and field.init,
-            shown=not is_guarded(shown),
-        )
-
-    def _private_member(self, field: dataclasses.Field[Any], definition: StrawberryObjectDefinition, at: str) -> Member:
-        self.has_hidden = True
-        type_ = private_type(field, definition)
+    def _plain_object(self, key: tuple[type, str], definition: StrawberryObjectDefinition) -> None:
+        cls, _ = key
+        shape = self._objects[key] = incomplete(cls.__name__)
         try:
-            shape = self.build(type_, at, self._row_or_json)
-        except TaskDeclarationError as error:
-            raise TaskDeclarationError(
-                f"{error} A strawberry.Private field travels with its object; what can't must not be one."
-            ) from error
+            members = [self._member(field) for field in fields_of(definition, cls)]
+        except TaskDeclarationError:
+            del self._objects[key]
+            raise
+        complete_object(shape, cls, members, one_of=definition.is_one_of)
+
+    def _member(self, field: Field) -> Member:
+        self.has_hidden = self.has_hidden or field.guarded
         return Member(
             name=field.name,
-            key=f"private.{field.name}",
-            shape=shape,
-            default=_default(field),
-            required=field.init,
-            shown=False,
+            key=field.key,
+            shape=self._field_shape(field) if field.exposed else self._private_shape(field),
+            default=field.default(),
+            required=field.required,
+            shown=not field.guarded,
         )
+
+    def _field_shape(self, field: Field) -> Shape:
+        def insist() -> Any:
+            type_ = field.type()
+            if type_ is None:
+                raise self.refuse(field.source, field.place, "A name in it is not defined in its module.")
+            return type_
+
+        return self._postponed.shape(
+            field.source, find=field.type, insist=insist, build=lambda type_: self.build(type_, field.place)
+        )
+
+    def _private_shape(self, field: Field) -> Shape:
+        def also(type_: object) -> Shape | None:
+            # Clients never see it, so it may be what GraphQL has no type for, as long as JSON or a key can carry it.
+            return strict_json() if is_open(type_) else self.row(type_)
+
+        try:
+            return self.build(field.type(), field.place, also)
+        except (TaskDeclarationError, NameError) as error:
+            why = "A strawberry.Private field travels with its object, so it has to hold plain JSON or a GraphQL type."
+            raise self.refuse(field.source, field.place, why) from error
 
     def _union(self, union: StrawberryUnion, at: str) -> Shape:
-        def arms(resolve: Callable[[LazyType[Any, Any]], Any]) -> Any:
-            types = [resolve(type_) if isinstance(type_, LazyType) else type_ for type_ in union.types]
+        def arms(of_lazy: Callable[[LazyType[Any, Any]], Any]) -> list[Any] | None:
+            types = [of_lazy(type_) if isinstance(type_, LazyType) else type_ for type_ in union.types]
             return None if None in types else types
 
-        def build(types: Any) -> Shape:
-            definitions = [get_object_definition(type_) for type_ in types]
-            for type_, definition in zip(types, definitions, strict=True):
-                if definition is None or definition.is_input or definition.is_interface:
-                    raise self.refuse(type_, at, "The members of a union are object types.")
-            shapes = {
-                type_name(definition): self._class(definition.origin, at) for definition in definitions if definition
-            }
-            return union_shape(name, shapes)
+        def build(types: list[Any]) -> Shape:
+            return union_shape(describe(union), dict(self._arm(type_, at) for type_ in types))
 
-        name = union.graphql_name or " | ".join(describe(a) for a in union.types)
-        return self._later(name, at, lambda: arms(lazy_target), lambda: arms(lambda lazy: lazy.resolve_type()), build)
+        return self._postponed.shape(
+            describe(union),
+            find=lambda: arms(lazy_target),
+            insist=lambda: arms(lambda lazy: self._import(lazy, at)),
+            build=build,
+        )
+
+    def _arm(self, type_: Any, at: str) -> tuple[str, Shape]:
+        definition = get_object_definition(type_)
+        if definition is None or definition.is_input or definition.is_interface:
+            raise self.refuse(type_, at, "The members of a union have to be object types.")
+        return type_name(definition), self._class(type_, at)
 
     def _interface(self, definition: StrawberryObjectDefinition, at: str) -> Shape:
-        interface = definition.origin
-        self.has_models = self.has_hidden = True  # Implementations that say otherwise may come later.
-
-        def implementations() -> Iterator[StrawberryObjectDefinition]:
-            for cls in subclasses(interface):
-                found = get_object_definition(cls)
-                if found is not None and found.origin is cls and not (found.is_interface or found.is_input):
-                    yield found
+        # Which types implement it is known only when a value comes.
+        self.has_models = self.has_hidden = True
 
         def of_value(value: object) -> tuple[str, Shape] | None:
-            own = get_object_definition(type(value))
-            if own is None and is_model(type(value)):
-                own = next((found for found in implementations() if _shows(found, value)), None)
-            if own is None or not issubclass(own.origin, interface) or own.is_interface:
+            found = get_object_definition(type(value)) or _shown_by(definition.origin, type(value))
+            if found is None or found.is_interface or not issubclass(found.origin, definition.origin):
                 return None
-            return type_name(own), self._object(own, at)
+            return type_name(found), self._object(found)
 
         def of_name(name: str) -> Shape | None:
-            found = next((found for found in implementations() if type_name(found) == name), None)
-            return self._object(found, at) if found else None
+            found = next((type_ for type_ in _implementations(definition.origin) if type_name(type_) == name), None)
+            return self._object(found) if found else None
 
         return interface_shape(definition.name, of_value, of_name)
-
-    def _later(
-        self,
-        name: str,
-        at: str,
-        find: Callable[[], Any],
-        insist: Callable[[], Any] | None,
-        build: Callable[[Any], Shape] | None = None,
-    ) -> Shape:
-        """Return the shape of what may not exist yet; then it is built when it is first used.
-
-        Args:
-            name: How errors call it.
-            at: Where it stands.
-            find: Returns the type, or None while it does not exist.
-            insist: Imports it if need be.
-            build: Makes the shape of the type, if not `Builder.build`.
-        """
-        make = build or (lambda type_: self.build(type_, at))
-        found = find()
-        if found is not None:
-            return make(found)
-        shape = incomplete(name)
-
-        def complete() -> Shape:
-            try:
-                type_ = insist() if insist else find()
-            except Exception as error:
-                raise self.refuse(name, at, f"It cannot be imported: {error}") from error
-            if type_ is None:
-                raise self.refuse(name, at, "No such name is defined in its module.")
-            real = make(type_)
-            shape.dump, shape.load = lambda *args: real.dump(*args), lambda *args: real.load(*args)
-            shape.uploads, shape.publish = lambda data: real.uploads(data), lambda data: real.publish(data)
-            if complete in self._pending:
-                self._pending.remove(complete)
-            return shape
-
-        shape.dump, shape.load = lambda *args: complete().dump(*args), lambda *args: complete().load(*args)
-        shape.uploads, shape.publish = lambda data: complete().uploads(data), lambda data: complete().publish(data)
-        self._pending.append(complete)
-        return shape
-
-
-def _default(field: dataclasses.Field[Any]) -> Callable[[], object] | None:
-    if field.default is not dataclasses.MISSING:
-        value = field.default
-        return lambda: value
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory
-    return None
-
-
-def _none() -> None:
-    return None
 
 
 def is_open(type_: object) -> bool:
@@ -317,6 +253,13 @@ def is_open(type_: object) -> bool:
     return get_origin(type_) is list and all(is_open(argument) for argument in get_args(type_))
 
 
-def _shows(definition: StrawberryObjectDefinition, value: object) -> bool:
-    django = getattr(definition.origin, "__strawberry_django_definition__", None)
-    return django is not None and isinstance(value, django.model)
+def _implementations(interface: type) -> Iterator[StrawberryObjectDefinition]:
+    for cls in subclasses(interface):
+        definition = get_object_definition(cls)
+        if definition is not None and definition.origin is cls and not definition.is_interface:
+            yield definition
+
+
+def _shown_by(interface: type, model: type) -> StrawberryObjectDefinition | None:
+    """Return the implementation that shows a Django model's rows."""
+    return next((found for found in _implementations(interface) if shown_model(found.origin) is model), None)

@@ -22,7 +22,7 @@ from ..errors import TaskDeclarationError, ValueEncodingError
 from ..snapshot import JSON
 from .build import Builder, is_open
 from .models import is_model
-from .shape import Files, Mismatch, Shape
+from .shape import Files, MismatchError, Shape
 from .untyped import UNSET_MARK, lenient_json
 
 __all__ = ["Codec", "input_codec", "output_codec"]
@@ -76,7 +76,7 @@ class Codec:
             return dict(UNSET_MARK)
         try:
             return self._shape.dump(value, files)
-        except Mismatch as mismatch:
+        except MismatchError as mismatch:
             raise ValueEncodingError(f"{self._where}: {mismatch}") from mismatch.__cause__
         except RecursionError as error:
             raise ValueEncodingError(f"{self._where}: the value contains itself, or nests too deeply.") from error
@@ -96,7 +96,7 @@ class Codec:
             return UNSET
         try:
             return self._shape.load(data, files)
-        except Mismatch as mismatch:
+        except MismatchError as mismatch:
             raise ValueEncodingError(f"{self._where}: {mismatch}") from mismatch.__cause__
         except RecursionError as error:
             raise ValueEncodingError(f"{self._where}: the data nests too deeply.") from error
@@ -182,14 +182,14 @@ def _evaluate(annotation: object, where: str, namespace: Mapping[str, object]) -
             f"{where}: the annotation {annotation!r} names {error.name!r}, which is not defined when the task is declared. "
             "Define or import it above, and not under TYPE_CHECKING."
         ) from error
-    except Exception as error:
+    except Exception as error:  # Evaluating runs whatever stands there.
         raise TaskDeclarationError(f"{where}: the annotation {annotation!r} cannot be read: {error}") from error
 
 
 def _resolve(evaluated: object, namespace: Mapping[str, object], builder: Builder) -> Any:
     try:
         return resolve(evaluated, namespace)
-    except Exception as error:
+    except Exception as error:  # Strawberry raises all kinds of errors for what it does not know.
         raise builder.refuse(evaluated) from error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .._compat import Some
 from ..snapshot import JSON
-from .shape import Files, Mismatch, Shape, collect
+from .shape import Files, MismatchError, Shape, collect
 
 __all__ = ["list_shape", "maybe_shape", "optional_shape"]
 
@@ -45,14 +45,14 @@ def maybe_shape(inner: Shape) -> Shape:
         if value is None:
             return None
         if not isinstance(value, Some):
-            raise Mismatch(f"Some({inner.name}) or None", value)
+            raise MismatchError(f"Some({inner.name}) or None", value)
         return [inner.dump(value.value, files)]
 
     def load(data: JSON, files: Files | None) -> object:
         if data is None:
             return None
         if not isinstance(data, list) or len(data) != 1:
-            raise Mismatch(f"Some({inner.name}) or None", data)
+            raise MismatchError(f"Some({inner.name}) or None", data)
         return Some(inner.load(data[0], files))
 
     return Shape(
@@ -73,19 +73,19 @@ def list_shape(inner: Shape, *, any_iterable: bool) -> Shape:
 
     def dump(value: object, files: Files | None) -> JSON:
         if not isinstance(value, list | tuple) and not (any_iterable and _is_items(value)):
-            raise Mismatch(f"list[{inner.name}]", value)
+            raise MismatchError(f"list[{inner.name}]", value)
         data: list[JSON] = []
         try:
             for item in value:  # type: ignore[attr-defined]
-                data.append(inner.dump(item, files))
-        except Mismatch as mismatch:
+                data.append(inner.dump(item, files))  # noqa: PERF401  # Its length is where it failed.
+        except MismatchError as mismatch:
             mismatch.at(f"[{len(data)}]")
             raise
         return data
 
     def load(data: JSON, files: Files | None) -> object:
         if not isinstance(data, list):
-            raise Mismatch(f"list[{inner.name}]", data)
+            raise MismatchError(f"list[{inner.name}]", data)
         return _load_items(inner, data, files)
 
     def publish(data: JSON) -> JSON:
@@ -110,8 +110,8 @@ def _load_items(inner: Shape, items: list[JSON], files: Files | None) -> list[ob
     values: list[object] = []
     try:
         for item in items:
-            values.append(inner.load(item, files))
-    except Mismatch as mismatch:
+            values.append(inner.load(item, files))  # noqa: PERF401  # Its length is where it failed.
+    except MismatchError as mismatch:
         mismatch.at(f"[{len(values)}]")
         raise
     return values

@@ -6,9 +6,9 @@ from typing import Any
 
 from ..errors import TaskError
 from ..snapshot import JSON
-from .shape import Files, Mismatch, Shape
+from .shape import Files, MismatchError, Shape
 
-__all__ = ["is_model", "row_shape"]
+__all__ = ["is_model", "row_shape", "shown_model"]
 
 
 def is_model(type_: object) -> bool:
@@ -22,6 +22,12 @@ def is_model(type_: object) -> bool:
     )
 
 
+def shown_model(type_: type) -> Any:
+    """Return the model whose rows a type of strawberry_django shows, or None."""
+    definition = getattr(type_, "__strawberry_django_definition__", None)
+    return None if definition is None else definition.model
+
+
 def row_shape(model: Any, *, typename: str | None = None) -> Shape:
     """Make the shape of a row of a model.
 
@@ -30,69 +36,79 @@ def row_shape(model: Any, *, typename: str | None = None) -> Shape:
         typename: The GraphQL type that shows the row; its name then travels beside the key, as it does for a client.
             Without one, a bare key stands for the row, and is accepted in place of an instance.
     """
-    name: str = model.__name__
+    rows = _Rows(model, typename)
+    return Shape(
+        name=model.__name__,
+        dump=rows.dump,
+        load=rows.load,
+        load_many=rows.load_many,
+        accepts=lambda value: isinstance(value, model),
+    )
 
-    def dump(value: object, files: Files | None) -> JSON:
-        if isinstance(value, model):
-            key = _saved_key(name, value)
-        elif typename is None and value is not None:
-            key = value
-        else:
-            raise Mismatch(name, value)
-        data = _key_to_json(name, _clean_key(model, key))
-        return data if typename is None else {"__typename": typename, "pk": data}
 
-    def key_of(data: JSON) -> object:
-        if typename is None:
-            return _clean_key(model, data)
-        if not isinstance(data, dict) or "pk" not in data:
-            raise Mismatch(name, data)
-        return _clean_key(model, data["pk"])
+class _Rows:
+    """The rows of one model, shown as one type."""
 
-    def load(data: JSON, files: Files | None) -> object:
-        key = key_of(data)
+    def __init__(self, model: Any, typename: str | None) -> None:
+        self._model = model
+        self._name: str = model.__name__
+        self._typename = typename
+
+    def dump(self, value: object, _files: Files | None) -> JSON:
+        if isinstance(value, self._model):
+            value = self._saved_key(value)
+        elif self._typename is not None:
+            raise MismatchError(self._name, value)
+        key = _to_json(self._clean(value))
+        return key if self._typename is None else {"__typename": self._typename, "pk": key}
+
+    def load(self, data: JSON, _files: Files | None) -> object:
+        key = self._key_in(data)
         try:
-            return model._default_manager.get(pk=key)
-        except model.DoesNotExist as error:
-            raise _gone(name, key) from error
+            return self._model._default_manager.get(pk=key)
+        except self._model.DoesNotExist as error:
+            raise self._gone(key) from error
 
-    def load_many(items: list[JSON]) -> list[object]:
-        keys = [key_of(item) for item in items]
-        rows = model._default_manager.in_bulk(set(keys)) if keys else {}
-        missing = next((key for key in keys if key not in rows), None)
-        if missing is not None:
-            raise _gone(name, missing)
-        return [rows[key] for key in keys]
+    def load_many(self, items: list[JSON]) -> list[object]:
+        """Load many rows with one query."""
+        keys = [self._key_in(item) for item in items]
+        rows = self._model._default_manager.in_bulk(set(keys)) if keys else {}
+        try:
+            return [rows[key] for key in keys]
+        except KeyError as error:
+            raise self._gone(error.args[0]) from error
 
-    return Shape(name=name, dump=dump, load=load, load_many=load_many, accepts=lambda value: isinstance(value, model))
+    def _saved_key(self, row: Any) -> object:
+        if row.pk is None or row._state.adding:
+            raise MismatchError(f"a saved {self._name}", row, "its row is not in the database yet")
+        return row.pk
+
+    def _key_in(self, data: JSON) -> Any:
+        if self._typename is None:
+            return self._clean(data)
+        if not isinstance(data, dict) or "pk" not in data:
+            raise MismatchError(self._name, data)
+        return self._clean(data["pk"])
+
+    def _clean(self, key: object) -> Any:
+        """Return the key as the model has it, e.g. an int for ``"5"``."""
+        expected = f"{self._name} or its primary key"
+        if key is None or isinstance(key, bool | float):
+            raise MismatchError(expected, key)
+        try:
+            cleaned = self._model._meta.pk.to_python(tuple(key) if isinstance(key, list) else key)
+            hash(cleaned)
+        except Exception as error:  # Django's ValidationError, among others, can't be named here.
+            raise MismatchError(expected, key) from error
+        return cleaned
+
+    def _gone(self, key: object) -> TaskError:
+        return TaskError(f"{self._name} {key} is no longer there.", code="OBJECT_GONE", retry=False)
 
 
-def _gone(name: str, key: object) -> TaskError:
-    return TaskError(f"{name} {key} is no longer there.", code="OBJECT_GONE", retry=False)
-
-
-def _saved_key(name: str, row: Any) -> object:
-    if row.pk is None or row._state.adding:
-        raise Mismatch(f"a saved {name}", row, "its row is not in the database yet")
-    return row.pk
-
-
-def _clean_key(model: Any, key: object) -> Any:
-    """Return the key as the model's own type, e.g. an int for ``"5"``."""
-    expected = f"{model.__name__} or its primary key"
-    if key is None or isinstance(key, bool | float):
-        raise Mismatch(expected, key)
-    try:
-        cleaned = model._meta.pk.to_python(tuple(key) if isinstance(key, list) else key)
-        hash(cleaned)
-    except Exception as error:  # Django's ValidationError can't be named here.
-        raise Mismatch(expected, key) from error
-    return cleaned
-
-
-def _key_to_json(name: str, key: object) -> JSON:
+def _to_json(key: object) -> JSON:
     if isinstance(key, int | str):
         return key
-    if isinstance(key, tuple | list):
-        return [_key_to_json(name, part) for part in key]
+    if isinstance(key, tuple):
+        return [_to_json(part) for part in key]
     return str(key)

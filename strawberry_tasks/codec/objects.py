@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from .._compat import UNSET
 from ..snapshot import JSON
-from .shape import Files, Mismatch, Shape
+from .shape import Files, MismatchError, Shape
 from .untyped import UNSET_MARK
 
 __all__ = ["Member", "complete_object"]
@@ -24,19 +24,52 @@ class Member:
     """The attribute."""
 
     key: str
-    """Its name in JSON: as in GraphQL, or ``private.…`` for a field that GraphQL doesn't have."""
+    """Its name in JSON."""
 
     shape: Shape
     """The shape of its values."""
 
     default: Callable[[], object] | None
-    """What it is where the JSON doesn't have it; None if it must be there."""
+    """What it is where the JSON doesn't have it."""
 
     required: bool
-    """Whether it is an error that the JSON doesn't have it; otherwise the attribute stays unset."""
+    """Whether an object without a default can't be without it; otherwise the attribute stays unset."""
 
     shown: bool
     """Whether GraphQL shows it to everybody who sees the object."""
+
+    def write(self, value: object, data: dict[str, JSON], files: Files | None) -> None:
+        """Put the field of an object into its JSON."""
+        item = getattr(value, self.name, _ABSENT)
+        if item is _ABSENT and not self.required:
+            return
+        if item is UNSET:
+            # Left out if that says the same: the JSON of results is for clients to read.
+            if self.default is None or self.default() is not UNSET:
+                data[self.key] = dict(UNSET_MARK)
+            return
+        try:
+            data[self.key] = self.shape.dump(item, files)
+        except MismatchError as mismatch:
+            mismatch.at(f".{self.name}")
+            raise
+
+    def read(self, data: dict[str, JSON], values: dict[str, object], files: Files | None) -> None:
+        """Take the field out of an object's JSON."""
+        try:
+            if self.key in data:
+                item = data[self.key]
+                values[self.name] = UNSET if item == UNSET_MARK else self.shape.load(item, files)
+            elif self.default is not None:
+                values[self.name] = self.default()
+            elif self.required:
+                raise MismatchError(self.shape.name, None, "it is missing")
+        except MismatchError as mismatch:
+            mismatch.at(f".{self.name}")
+            raise
+
+
+_ABSENT = object()
 
 
 def complete_object(shape: Shape, cls: type, members: Sequence[Member], *, one_of: bool) -> None:
@@ -48,81 +81,56 @@ def complete_object(shape: Shape, cls: type, members: Sequence[Member], *, one_o
         members: The fields that travel.
         one_of: Whether exactly one field is given, as in a ``oneOf`` input.
     """
-    shape.dump = _dumper(shape.name, cls, members, one_of=one_of)
-    shape.load = _loader(shape.name, members, _maker(cls))
-    shape.uploads = lambda data: _uploads(members, data)
-    shape.publish = lambda data: _publish(members, data)
+    known = _Class(shape.name, cls, members, one_of=one_of)
+    shape.dump = known.dump
+    shape.load = known.load
+    shape.uploads = known.uploads
+    shape.publish = known.publish
     shape.accepts = lambda value: isinstance(value, cls)
 
 
-def _dumper(name: str, cls: type, members: Sequence[Member], *, one_of: bool) -> Callable[[object, Files | None], JSON]:
-    omit = {member.name for member in members if member.default is not None and member.default() is UNSET}
+class _Class:
+    """The objects of one class."""
 
-    def dump(value: object, files: Files | None) -> JSON:
-        if not isinstance(value, cls):
-            raise Mismatch(name, value)
+    def __init__(self, name: str, cls: type, members: Sequence[Member], *, one_of: bool) -> None:
+        self._name = name
+        self._cls = cls
+        self._members = tuple(members)
+        self._one_of = one_of
+        self._make = _maker(cls)
+
+    def dump(self, value: object, files: Files | None) -> JSON:
+        if not isinstance(value, self._cls):
+            raise MismatchError(self._name, value)
         data: dict[str, JSON] = {}
-        for member in members:
-            try:
-                item = getattr(value, member.name)
-            except AttributeError:
-                if member.required:
-                    raise Mismatch(name, value, f"it has no {member.name}") from None
-                continue
-            if item is UNSET:
-                if member.name not in omit:
-                    data[member.key] = dict(UNSET_MARK)
-                continue
-            try:
-                data[member.key] = member.shape.dump(item, files)
-            except Mismatch as mismatch:
-                mismatch.at(f".{member.name}")
-                raise
-        if one_of and sum(item is not None for item in data.values()) != 1:
-            raise Mismatch(f"{name} with exactly one field", value)
+        for member in self._members:
+            member.write(value, data, files)
+        if self._one_of and sum(item is not None for item in data.values()) != 1:
+            raise MismatchError(f"{self._name} with exactly one field", value)
         return data
 
-    return dump
-
-
-def _loader(name: str, members: Sequence[Member], make: _Make) -> Callable[[JSON, Files | None], object]:
-    def load(data: JSON, files: Files | None) -> object:
+    def load(self, data: JSON, files: Files | None) -> object:
         if not isinstance(data, dict):
-            raise Mismatch(name, data)
+            raise MismatchError(self._name, data)
         values: dict[str, object] = {}
-        for member in members:
-            try:
-                if member.key in data:
-                    item = data[member.key]
-                    values[member.name] = UNSET if item == UNSET_MARK else member.shape.load(item, files)
-                elif member.default is not None:
-                    values[member.name] = member.default()
-                elif member.required:
-                    raise Mismatch(member.shape.name, None, "it is missing")
-            except Mismatch as mismatch:
-                mismatch.at(f".{member.name}")
-                raise
+        for member in self._members:
+            member.read(data, values, files)
         try:
-            return make(values)
-        except Exception as error:
-            raise Mismatch(name, data, f"making it raised {type(error).__name__}") from error
+            return self._make(values)
+        except Exception as error:  # The class's own constructor may raise anything.
+            raise MismatchError(self._name, data, f"its constructor raised {type(error).__name__}") from error
 
-    return load
+    def uploads(self, data: JSON) -> Iterator[str]:
+        if isinstance(data, dict):
+            for member in self._members:
+                if member.key in data:
+                    yield from member.shape.uploads(data[member.key])
 
-
-def _uploads(members: Iterable[Member], data: JSON) -> Iterable[str]:
-    if isinstance(data, dict):
-        for member in members:
-            if member.key in data:
-                yield from member.shape.uploads(data[member.key])
-
-
-def _publish(members: Iterable[Member], data: JSON) -> JSON:
-    if not isinstance(data, dict):
-        return None
-    return {
-        member.key: member.shape.publish(data[member.key]) for member in members if member.shown and member.key in data
-    }
+    def publish(self, data: JSON) -> JSON:
+        if not isinstance(data, dict):
+            return None
+        shown = (member for member in self._members if member.shown and member.key in data)
+        return {member.key: member.shape.publish(data[member.key]) for member in shown}
 
 
 def _maker(cls: Any) -> _Make:

@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable, Mapping, Set
 from datetime import timedelta
 from enum import Enum
-from typing import Any, Literal, TypedDict, TypeVar, get_origin, is_typeddict
+from typing import Any, Literal, TypeVar, get_origin, is_typeddict
 
-from .._compat import StrawberryAuto, StrawberryTypeVar, StrawberryUnion, Upload, get_object_definition
+from .._compat import LazyType, StrawberryAuto, StrawberryTypeVar, StrawberryUnion, Upload, get_object_definition
 from ..errors import TaskDeclarationError
 from .models import is_model
 
@@ -38,6 +38,10 @@ def describe(type_: object) -> str:
         return definition.name
     if isinstance(type_, StrawberryTypeVar):
         return str(type_.type_var)
+    if isinstance(type_, StrawberryUnion):
+        return type_.graphql_name or " | ".join(describe(arm) for arm in type_.types)
+    if isinstance(type_, LazyType):
+        return type_.type_name
     if isinstance(type_, type) and get_origin(type_) is None:
         return type_.__name__
     return str(type_).replace("typing.", "")
@@ -47,7 +51,7 @@ def _advice(type_: object, output: bool) -> str:
     decorator = "@strawberry.type" if output else "@strawberry.input"
     definition = get_object_definition(type_)
     if definition is not None:
-        return _advise_definition(definition.is_input, definition.is_interface, output)
+        return _advise_definition(is_interface=definition.is_interface, output=output)
     if isinstance(type_, TypeVar | StrawberryTypeVar):
         return "Say which type a generic type is of, e.g. Page[int]."
     if isinstance(type_, StrawberryUnion):
@@ -57,7 +61,7 @@ def _advice(type_: object, output: bool) -> str:
     return _advise_class(type_, get_origin(type_) or type_, decorator)
 
 
-def _advise_definition(is_input: bool, is_interface: bool, output: bool) -> str:
+def _advise_definition(*, is_interface: bool, output: bool) -> str:
     if output:
         return "It is an input type; return a @strawberry.type."
     kind = "an interface" if is_interface else "an object type"

@@ -16,7 +16,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from .._compat import ID, GlobalID, StrawberryEnumDefinition, enum_names
 from ..snapshot import JSON
-from .shape import Files, Mismatch, Shape
+from .shape import Files, MismatchError, Shape
 from .untyped import check_text, strict_json
 
 __all__ = ["BUILTIN", "custom_scalar", "enum_shape", "upload_shape"]
@@ -25,29 +25,29 @@ _INT32 = 2**31
 
 
 def _scalar(name: str, dump: Callable[[Any], JSON], load: Callable[[Any], object]) -> Shape:
-    """Make a shape of two plain functions; whatever they raise on a bad value becomes a `Mismatch`."""
+    """Make a shape of two plain functions; whatever they raise on a bad value becomes a `MismatchError`."""
 
-    def dump_checked(value: object, files: Files | None) -> JSON:
+    def dump_checked(value: object, _files: Files | None) -> JSON:
         try:
             return dump(value)
         except (ValueError, TypeError, ArithmeticError) as error:
-            raise Mismatch(name, value) from error
+            raise MismatchError(name, value) from error
 
-    def load_checked(data: JSON, files: Files | None) -> object:
+    def load_checked(data: JSON, _files: Files | None) -> object:
         try:
             return load(data)
         except (ValueError, TypeError, ArithmeticError) as error:
-            raise Mismatch(name, data) from error
+            raise MismatchError(name, data) from error
 
     return Shape(name=name, dump=dump_checked, load=load_checked)
 
 
 def _dump_int(value: object) -> JSON:
     if not isinstance(value, Integral):
-        raise Mismatch("int", value)
+        raise MismatchError("int", value)
     number = int(value)
     if not -_INT32 <= number < _INT32:
-        raise Mismatch("int", value, "a GraphQL Int has 32 bits")
+        raise MismatchError("int", value, "a GraphQL Int has 32 bits")
     return number
 
 
@@ -59,10 +59,10 @@ def _load_int(data: object) -> object:
 
 def _dump_float(value: object) -> JSON:
     if not isinstance(value, Real):
-        raise Mismatch("float", value)
+        raise MismatchError("float", value)
     number = float(value)
     if not math.isfinite(number):
-        raise Mismatch("a finite float", value)
+        raise MismatchError("a finite float", value)
     return number
 
 
@@ -74,7 +74,7 @@ def _load_float(data: object) -> object:
 
 def _dump_str(value: object) -> JSON:
     if not isinstance(value, str):
-        raise Mismatch("str", value)
+        raise MismatchError("str", value)
     return check_text(value)
 
 
@@ -86,8 +86,8 @@ def _load_str(data: object) -> str:
 
 def _dump_bool(value: object) -> JSON:
     if value is True or value is False:
-        return value  # type: ignore[return-value]
-    raise Mismatch("bool", value)
+        return value
+    raise MismatchError("bool", value)
 
 
 def _load_bool(data: object) -> object:
@@ -101,31 +101,31 @@ def _dump_id(value: object) -> JSON:
         return check_text(value)
     if isinstance(value, int | UUID) and not isinstance(value, bool):
         return str(value)
-    raise Mismatch("ID", value)
+    raise MismatchError("ID", value)
 
 
 def _dump_datetime(value: object) -> JSON:
     if not isinstance(value, datetime):
-        raise Mismatch("datetime", value)
+        raise MismatchError("datetime", value)
     return value.isoformat()
 
 
 def _dump_date(value: object) -> JSON:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise Mismatch("date", value)
+        raise MismatchError("date", value)
     return value.isoformat()
 
 
 def _dump_time(value: object) -> JSON:
     if not isinstance(value, time):
-        raise Mismatch("time", value)
+        raise MismatchError("time", value)
     return value.isoformat()
 
 
 def _dump_decimal(value: object) -> JSON:
     if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
-    raise Mismatch("Decimal", value)
+    raise MismatchError("Decimal", value)
 
 
 def _load_decimal(data: object) -> object:
@@ -134,7 +134,7 @@ def _load_decimal(data: object) -> object:
 
 def _dump_uuid(value: object) -> JSON:
     if not isinstance(value, UUID):
-        raise Mismatch("UUID", value)
+        raise MismatchError("UUID", value)
     return str(value)
 
 
@@ -144,7 +144,7 @@ def _load_uuid(data: object) -> object:
 
 def _dump_global_id(value: object) -> JSON:
     if not isinstance(value, GlobalID):
-        raise Mismatch("GlobalID", value)
+        raise MismatchError("GlobalID", value)
     return check_text(str(value))
 
 
@@ -179,15 +179,15 @@ def custom_scalar(definition: ScalarDefinition | GraphQLScalarType) -> Shape:
     def dump(value: object, files: Files | None) -> JSON:
         try:
             data = serialize(value)
-        except Exception as error:
-            raise Mismatch(name, value, f"its serialize raised {type(error).__name__}") from error
+        except Exception as error:  # It is the user's.
+            raise MismatchError(name, value, f"its serialize raised {type(error).__name__}") from error
         return json.dump(data, files)
 
-    def load(data: JSON, files: Files | None) -> object:
+    def load(data: JSON, _files: Files | None) -> object:
         try:
             return parse_value(data)
-        except Exception as error:
-            raise Mismatch(name, data, f"its parse_value raised {type(error).__name__}") from error
+        except Exception as error:  # It is the user's.
+            raise MismatchError(name, data, f"its parse_value raised {type(error).__name__}") from error
 
     return Shape(name=name, dump=dump, load=load)
 
@@ -200,14 +200,14 @@ def enum_shape(definition: StrawberryEnumDefinition) -> Shape:
 
     def dump(value: object) -> JSON:
         if not isinstance(value, cls) or not isinstance(value, Enum) or value.name not in names:
-            raise Mismatch(cls.__name__, value)
+            raise MismatchError(cls.__name__, value)
         return names[value.name]
 
     def load(data: Any) -> object:
         try:
             return members[data]
         except KeyError as error:
-            raise Mismatch(cls.__name__, data) from error
+            raise MismatchError(cls.__name__, data) from error
 
     return _scalar(cls.__name__, dump, load)
 
@@ -217,12 +217,12 @@ def upload_shape() -> Shape:
 
     def dump(value: object, files: Files | None) -> JSON:
         if value is None or files is None:
-            raise Mismatch("Upload", value, "" if files else "no storage for uploads is set")
+            raise MismatchError("Upload", value, "" if files else "no storage for uploads is set")
         return files.save(value)
 
     def load(data: JSON, files: Files | None) -> BinaryIO:
         if not isinstance(data, str) or files is None:
-            raise Mismatch("Upload", data, "" if files else "no storage for uploads is set")
+            raise MismatchError("Upload", data, "" if files else "no storage for uploads is set")
         return files.open(data)
 
     return Shape(name="Upload", dump=dump, load=load, uploads=lambda data: (data,) if isinstance(data, str) else ())

@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol, TypeAlias
 
 from ..snapshot import JSON
 
-__all__ = ["Dump", "Files", "Load", "Mismatch", "Shape", "as_is", "collect", "incomplete", "no_uploads"]
+__all__ = ["Dump", "Files", "Load", "MismatchError", "Shape", "as_is", "collect", "incomplete", "no_uploads"]
 
 
 class Files(Protocol):
@@ -26,7 +26,7 @@ Dump: TypeAlias = Callable[[object, "Files | None"], JSON]
 Load: TypeAlias = Callable[[JSON, "Files | None"], object]
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """A value that is not what its type says. It collects its path on the way out, innermost part first.
 
     Args:
@@ -52,7 +52,7 @@ class Mismatch(Exception):
         return f"{path and path + ': '}expected {self.expected}, got {got}{self.why and f' ({self.why})'}"
 
 
-def no_uploads(data: JSON) -> Iterable[str]:
+def no_uploads(_data: JSON) -> Iterable[str]:
     """Find no upload: what most types hold."""
     return ()
 
@@ -74,10 +74,10 @@ class Shape:
     """How errors call the type."""
 
     dump: Dump
-    """Turn a value into JSON; raises `Mismatch`."""
+    """Turn a value into JSON; raises `MismatchError`."""
 
     load: Load
-    """Turn the JSON back into the value; raises `Mismatch`."""
+    """Turn the JSON back into the value; raises `MismatchError`."""
 
     uploads: Callable[[JSON], Iterable[str]] = no_uploads
     """Find the keys of the uploads in the JSON."""
@@ -95,7 +95,7 @@ class Shape:
 def incomplete(name: str) -> Shape:
     """Make a shape whose functions are still to be filled in."""
 
-    def unready(value: object, files: Files | None) -> JSON:
+    def unready(_value: object, _files: Files | None) -> JSON:
         raise AssertionError(f"The shape of {name} was used before it was complete.")
 
     return Shape(name=name, dump=unready, load=unready)

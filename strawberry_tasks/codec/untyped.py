@@ -10,7 +10,7 @@ from enum import Enum
 from uuid import UUID
 
 from ..snapshot import JSON
-from .shape import Files, Mismatch, Shape
+from .shape import Files, MismatchError, Shape
 
 __all__ = ["UNSET_MARK", "check_text", "lenient_json", "strict_json"]
 
@@ -37,50 +37,52 @@ def check_text(value: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise Mismatch("text that UTF-8 can encode", value) from error
+            raise MismatchError("text that UTF-8 can encode", value) from error
     return text
 
 
-def _load(data: JSON, files: Files | None) -> object:
+def _load(data: JSON, _files: Files | None) -> object:
     return data
 
 
-def _dump_strict(value: object, files: Files | None) -> JSON:
-    if type(value) is dict and len(value) == 1 and value.get("__unset") is True:
-        raise Mismatch(_EXPECTED, value, "this object stands for UNSET")
+def _dump_strict(value: object, _files: Files | None) -> JSON:
     return _walk(value, lenient=False)
 
 
-def _dump_lenient(value: object, files: Files | None) -> JSON:
+def _dump_lenient(value: object, _files: Files | None) -> JSON:
     return _walk(value, lenient=True)
 
 
 def _walk(value: object, *, lenient: bool) -> JSON:
     if value is None or value is True or value is False:
-        return value  # type: ignore[return-value]
+        return value
     if isinstance(value, str):
         return check_text(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise Mismatch("a finite number", value)
-        return float(value)
+        return _finite(value)
     if isinstance(value, Mapping):
         return _walk_mapping(value, lenient=lenient)
     if isinstance(value, list | tuple):
         return _walk_items(value, lenient=lenient)
-    if lenient:
-        return _as_graphql(value)
-    raise Mismatch(_EXPECTED, value)
+    return _as_graphql(value, lenient=lenient)
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise MismatchError("a finite number", value)
+    return float(value)
 
 
 def _walk_mapping(value: Mapping[object, object], *, lenient: bool) -> JSON:
     data: dict[str, JSON] = {}
+    if len(value) == 1 and value.get("__unset") is True:
+        raise MismatchError(_EXPECTED, value, "this object stands for UNSET")
     for key, item in value.items():
         try:
             data[_key(key, lenient=lenient)] = _walk(item, lenient=lenient)
-        except Mismatch as mismatch:
+        except MismatchError as mismatch:
             mismatch.at(f"[{key!r}]")
             raise
     return data
@@ -91,26 +93,27 @@ def _key(key: object, *, lenient: bool) -> str:
         return check_text(key)
     if lenient and isinstance(key, int | date | UUID | Enum):
         return str(_walk(key, lenient=True))
-    raise Mismatch("a string as key", key)
+    raise MismatchError("a string as key", key)
 
 
 def _walk_items(value: Iterable[object], *, lenient: bool) -> JSON:
     data: list[JSON] = []
     try:
         for item in value:
-            data.append(_walk(item, lenient=lenient))
-    except Mismatch as mismatch:
+            data.append(_walk(item, lenient=lenient))  # noqa: PERF401  # Its length is where it failed.
+    except MismatchError as mismatch:
         mismatch.at(f"[{len(data)}]")
         raise
     return data
 
 
-def _as_graphql(value: object) -> JSON:
+def _as_graphql(value: object, *, lenient: bool) -> JSON:
+    if not lenient:
+        raise MismatchError(_EXPECTED, value)
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, UUID | Decimal):
         return str(value)
     if isinstance(value, Enum):
         return value.name
-    why = "declare the function's return type to return such a value" if not isinstance(value, type) else ""
-    raise Mismatch(_EXPECTED, value, why)
+    raise MismatchError(_EXPECTED, value, "to return such a value, declare the return type of the task")
