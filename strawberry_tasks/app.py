@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .backends import open_backend
+from .backends.base import Backend
 from .config import Config, TaskOptions, check_name, options
 from .declaration import Declaration
 from .decorator import MutationDecorator, TaskDecorator
@@ -25,6 +26,7 @@ from .schema.mutations import FieldOptions, TaskMutation
 from .schema.registry import Registry, TasksExtension
 from .snapshot import JSON
 from .stores import open_store
+from .stores.base import Store
 from .task import Environment, Task
 from .uploads import DirectoryUploads, Uploads
 
@@ -92,7 +94,7 @@ class Tasks:
         self.uploads: Uploads = uploads or DirectoryUploads()
         self._scalar_map = dict(scalar_map or {})
         self._tasks: dict[str, Task[..., Any]] = {}
-        self._backend = open_backend(backend, url, broker, namespace=namespace, perform=self._perform)
+        self._backend = open_backend(backend, url, broker, namespace=namespace, perform=self.perform)
         self._lock = threading.Lock()
         self._runtime: Runtime | None = None
         self._runtime_pid = 0
@@ -208,6 +210,14 @@ class Tasks:
         task = self._tasks.get(run.name)
         return Handle(run, _same if task is None else task.load_result, self.runtime)
 
+    def find(self, name: str) -> Task[..., Any]:
+        """Return a declared task.
+
+        Raises:
+            KeyError: If there is none of that name.
+        """
+        return self._tasks[name]
+
     def runtime(self) -> Runtime:
         """Return what this process uses to enqueue, perform and watch runs; made at first use, anew after a fork."""
         if self._replacement is not None:
@@ -216,6 +226,16 @@ class Tasks:
             if self._runtime is None or self._runtime_pid != os.getpid():
                 self._runtime, self._runtime_pid = self._open_runtime(), os.getpid()
             return self._runtime
+
+    def runtime_over(self, store: Store, backend: Backend) -> Runtime:
+        """Make a runtime of these parts, with the limits of these tasks."""
+        flusher = ProgressFlusher(store.apply, interval=self.config.progress_interval)
+        return Runtime(store=store, backend=backend, hub=Hub(store.feed), flusher=flusher)
+
+    def perform(self, work: Work, run_id: str) -> Verdict:
+        """Perform one attempt of a run with this process's runtime; backends call it."""
+        runtime = self.runtime()
+        return perform(work, run_id, store=runtime.store, flusher=runtime.flusher, run_coroutine=runtime.coroutines.run)
 
     @contextmanager
     def replaced(self, runtime: Runtime) -> Iterator[None]:
@@ -253,12 +273,7 @@ class Tasks:
 
     def _open_runtime(self) -> Runtime:
         store = open_store(self.config.url, namespace=self.config.namespace, result_ttl=self.config.result_ttl)
-        flusher = ProgressFlusher(store.apply, interval=self.config.progress_interval)
-        return Runtime(store=store, backend=self._backend, hub=Hub(store.feed), flusher=flusher)
-
-    def _perform(self, work: Work, run_id: str) -> Verdict:
-        runtime = self.runtime()
-        return perform(work, run_id, store=runtime.store, flusher=runtime.flusher, run_coroutine=runtime.coroutines.run)
+        return self.runtime_over(store, self._backend)
 
 
 def _same(data: JSON) -> JSON:

@@ -100,13 +100,15 @@ class Declaration:
             raise
         return json.dumps(dumped, separators=(",", ":"))
 
+    def load_arguments(self, arguments: str, uploads: Uploads) -> dict[str, Any]:
+        """Decode the arguments of a run."""
+        return {name: self.parameters[name].codec.load(data, uploads) for name, data in json.loads(arguments).items()}
+
     def bind(
         self, arguments: str, context: TaskContext, uploads: Uploads, load_user: Callable[[Viewer], object]
     ) -> Callable[[], Any]:
         """Decode the arguments of a run, and return the call that remains."""
-        values: dict[str, Any] = {
-            name: self.parameters[name].codec.load(data, uploads) for name, data in json.loads(arguments).items()
-        }
+        values = self.load_arguments(arguments, uploads)
         for name, kind in self._injected.items():
             values[name] = _injection(kind, context, load_user)
         return lambda: self.function(**values)

@@ -143,6 +143,10 @@ class Task(Generic[P, R]):
         """Return the handle of a run of this task."""
         return Handle(run, self.load_result, self._environment.runtime)
 
+    def load_arguments(self, arguments: str) -> dict[str, Any]:
+        """Decode the stored arguments of a run."""
+        return self.declaration.load_arguments(arguments, self._environment.uploads)
+
     def load_result(self, data: JSON) -> Any:
         """Decode a stored result."""
         return self.declaration.result.load(data)

@@ -15,9 +15,12 @@ from ..errors import TaskInputError, TaskNotFoundError, UnauthenticatedError
 from ..policy import Viewer
 from ..snapshot import Snapshot
 from ..status import TaskStatus
-from ..stores.base import Page
+from ..stores.base import Page, cursor_of
 from .registry import Registry, off_loop, registry_of, resolve, viewer_of
 from .types import TaskHandle, TaskHandleConnection, TaskHandleEdge
+
+SCAN_PAGES = 10
+"""How many pages of the store one page of `tasks` looks through for runs that match; a client reads on from there."""
 
 Info = strawberry.Info[Any, Any]
 RunId = Annotated[strawberry.ID, strawberry.argument(description="The run's id.")]
@@ -137,38 +140,38 @@ async def _tasks(info: Info, wanted: _Wanted) -> TaskHandleConnection:
     registry, viewer = await _visit(info)
     if not 1 <= wanted.first <= MAX_PAGE:
         raise TaskInputError(f"tasks(first:): expected 1 to {MAX_PAGE}, got {wanted.first}.")
-    page = Page(runs=[], cursors=[], more=False)
+    page = Page(runs=[], cursor=None)
     if registry.policy.may_list(viewer):
         page = await off_loop(registry.runtime(), _matching_page, registry, viewer, wanted)
     nodes = [registry.handle(run, viewer, info.schema) for run in page.runs]
+    cursors = [cursor_of(run) for run in page.runs]
     return TaskHandleConnection(
-        edges=[TaskHandleEdge(node=node, cursor=cursor) for node, cursor in zip(nodes, page.cursors, strict=True)],
+        edges=[TaskHandleEdge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)],
         nodes=nodes,
         page_info=PageInfo(
-            has_next_page=page.more,
+            has_next_page=page.cursor is not None,
             has_previous_page=wanted.after is not None,
-            start_cursor=page.cursors[0] if page.cursors else None,
-            end_cursor=page.cursors[-1] if page.cursors else None,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=page.cursor or (cursors[-1] if cursors else None),
         ),
     )
 
 
 def _matching_page(registry: Registry, viewer: Viewer, wanted: _Wanted) -> Page:
     store, policy = registry.runtime().store, registry.policy
-    found: list[tuple[Snapshot, str]] = []
-    more, after = True, wanted.after
-    while more and len(found) <= wanted.first:
+    found: list[Snapshot] = []
+    cursor = wanted.after
+    for _ in range(SCAN_PAGES):
         try:
-            page = store.list(owner=policy.listed_owner(viewer), first=MAX_PAGE, after=after)
+            page = store.list(owner=policy.listed_owner(viewer), first=MAX_PAGE, after=cursor)
         except ValueError as error:
-            raise TaskInputError("tasks(after:): expected the cursor of an earlier page.") from error
-        found += [
-            (run, cursor)
-            for run, cursor in zip(page.runs, page.cursors, strict=True)
-            if wanted.matches(run) and policy.may_see(viewer, run)
-        ]
-        more, after = page.more, page.cursors[-1] if page.cursors else None
-    shown = found[: wanted.first]
-    return Page(
-        runs=[run for run, _ in shown], cursors=[cursor for _, cursor in shown], more=more or len(found) > len(shown)
-    )
+            raise TaskInputError(f"tasks(after:): {error}") from error
+        for run in page.runs:
+            if wanted.matches(run) and policy.may_see(viewer, run):
+                if len(found) == wanted.first:
+                    return Page(runs=found, cursor=cursor_of(found[-1]))
+                found.append(run)
+        cursor = page.cursor
+        if cursor is None:
+            break
+    return Page(runs=found, cursor=cursor)

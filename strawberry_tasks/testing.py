@@ -1,0 +1,198 @@
+"""What you test your tasks with, without a server and without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from strawberry.schema.base import BaseSchema
+
+from .app import Tasks
+from .backends.sync import SyncBackend
+from .errors import StrawberryTasksError
+from .lifecycle import Work
+from .snapshot import Snapshot
+from .stores.base import NewRun
+from .stores.memory import MemoryStore
+from .task import Task
+
+
+@contextmanager
+def inline(tasks: Tasks) -> Iterator[None]:
+    """Perform each run before `enqueue` returns, over an empty store.
+
+    Delays and the waits between attempts are skipped. What the tasks use otherwise is back afterwards.
+    """
+    store = MemoryStore(result_ttl=tasks.config.result_ttl)
+    runtime = tasks.runtime_over(store, SyncBackend(tasks.perform))
+    with tasks.replaced(runtime):
+        try:
+            yield
+        finally:
+            runtime.close()
+
+
+@contextmanager
+def recorded(tasks: Tasks) -> Iterator[Recorder]:
+    """Perform nothing: remember what is enqueued, over an empty store.
+
+    What the tasks use otherwise is back afterwards.
+    """
+    recorder = Recorder(tasks)
+    runtime = tasks.runtime_over(_RecordingStore(recorder, tasks.config.result_ttl), _RecordingBackend())
+    with tasks.replaced(runtime):
+        try:
+            yield recorder
+        finally:
+            runtime.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnqueuedRun:
+    """A run that was enqueued while it was recorded."""
+
+    id: str
+    """The run's id."""
+
+    task: Task[..., Any]
+    """Its task."""
+
+    arguments: Mapping[str, Any]
+    """The arguments by name, as the function would get them."""
+
+    queue: str
+    """The queue that its message went to."""
+
+    delay: timedelta | None
+    """How long after the enqueue it might start."""
+
+    owner: str | None
+    """Whose run it is."""
+
+
+class Recorder:
+    """Knows what was enqueued, in order.
+
+    Attributes:
+        runs: The runs.
+    """
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+        self.runs: list[EnqueuedRun] = []
+
+    def of(self, task: Task[..., Any]) -> list[EnqueuedRun]:
+        """Return the runs of one task."""
+        return [run for run in self.runs if run.task.name == task.name]
+
+    def assert_enqueued(self, task: Task[..., Any], **arguments: object) -> EnqueuedRun:
+        """Return the one run of the task that has these arguments; others that it has do not matter.
+
+        Raises:
+            AssertionError: If there is none, or more than one; says what was enqueued.
+        """
+        matching = [run for run in self.of(task) if arguments.items() <= run.arguments.items()]
+        if len(matching) != 1:
+            raise AssertionError(
+                f"expected one run of {task.name} with {arguments}, got {len(matching)}. Enqueued was: {self._summary()}."
+            )
+        return matching[0]
+
+    def assert_nothing_enqueued(self) -> None:
+        """Check that there is no run.
+
+        Raises:
+            AssertionError: If there is one; says what was enqueued.
+        """
+        if self.runs:
+            raise AssertionError(f"expected nothing to be enqueued. Enqueued was: {self._summary()}.")
+
+    def perform(self, run: EnqueuedRun) -> Snapshot:
+        """Perform a recorded run now, with all its attempts, and return how it ended."""
+        SyncBackend(self._tasks.perform).send(run.task, run.id, queue=run.queue, delay=None)
+        return self._tasks.handle(run.id).refresh()
+
+    def record(self, run: NewRun) -> None:
+        """Remember a run."""
+        task = self._tasks.find(run.name)
+        self.runs.append(
+            EnqueuedRun(
+                id=run.id,
+                task=task,
+                arguments=task.load_arguments(run.arguments),
+                queue=run.queue,
+                delay=run.delay,
+                owner=run.owner,
+            )
+        )
+
+    def _summary(self) -> str:
+        return ", ".join(f"{run.task.name}({dict(run.arguments)})" for run in self.runs) or "nothing"
+
+
+async def subscribe(
+    schema: BaseSchema,
+    document: str,
+    variables: Mapping[str, Any] | None = None,
+    context: object = None,
+) -> AsyncIterator[dict[str, Any]]:
+    """Iterate over the data of a subscription's events, without a web server.
+
+    Args:
+        schema: The schema with the tasks.
+        document: The subscription, in GraphQL.
+        variables: Its variables.
+        context: What resolvers find as ``info.context``.
+
+    Raises:
+        SubscriptionError: If the subscription is refused, or an event carries errors.
+    """
+    events = await schema.subscribe(document, variable_values=dict(variables or {}), context_value=context)
+    if not isinstance(events, AsyncGenerator):  # Older versions of Strawberry return a refusal instead of yielding it.
+        raise SubscriptionError(events.errors or [])
+    async with aclosing(events):
+        async for event in events:
+            if event.errors:
+                raise SubscriptionError(event.errors)
+            yield event.data or {}
+
+
+class SubscriptionError(StrawberryTasksError):
+    """A subscription that gave errors.
+
+    Attributes:
+        errors: The GraphQL errors.
+        codes: Their ``extensions.code``, where they have one.
+    """
+
+    def __init__(self, errors: Sequence[Any]) -> None:
+        self.errors = list(errors)
+        self.codes = [code for error in self.errors if (code := (error.extensions or {}).get("code"))]
+        super().__init__("; ".join(error.message for error in self.errors))
+
+
+class _RecordingStore(MemoryStore):
+    def __init__(self, recorder: Recorder, result_ttl: timedelta) -> None:
+        super().__init__(result_ttl=result_ttl)
+        self._recorder = recorder
+
+    def create(self, run: NewRun) -> Snapshot:
+        snapshot = super().create(run)
+        self._recorder.record(run)
+        return snapshot
+
+
+class _RecordingBackend:
+    inline = False
+
+    def register(self, work: Work) -> None:
+        pass
+
+    def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
