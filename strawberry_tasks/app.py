@@ -119,6 +119,8 @@ class Tasks:
 
     def task(
         self,
+        bare: None = None,
+        /,
         *,
         name: str | None = None,
         queue: str | None = None,
@@ -129,6 +131,7 @@ class Tasks:
         """Declare a task that Python code starts; clients can only watch it.
 
         Args:
+            bare: Nothing; refuses a decorator without parentheses.
             name: The task's name; by default the function's in camelCase.
             queue: The queue that its messages go to.
             max_retries: How many attempts may follow the first one.
@@ -150,6 +153,8 @@ class Tasks:
 
     def mutation(
         self,
+        bare: None = None,
+        /,
         *,
         name: str | None = None,
         queue: str | None = None,
@@ -165,6 +170,7 @@ class Tasks:
         """Declare a task that clients start with a mutation.
 
         Args:
+            bare: Nothing; refuses a decorator without parentheses.
             name: The task's name and the field's; by default the function's in camelCase.
             queue: The queue that its messages go to.
             max_retries: How many attempts may follow the first one.
@@ -274,6 +280,13 @@ class Tasks:
     def _open_runtime(self) -> Runtime:
         store = open_store(self.config.url, namespace=self.config.namespace, result_ttl=self.config.result_ttl)
         return self.runtime_over(store, self._backend)
+
+
+def _check_parentheses(bare: object) -> None:
+    if bare is not None:
+        raise TaskDeclarationError(
+            f"expected a decorator with parentheses, got it without. Write @tasks.mutation() or @tasks.task() above {bare!r}."
+        )
 
 
 def _same(data: JSON) -> JSON:

@@ -169,7 +169,7 @@ def _evaluate(annotation: object, namespace: Mapping[str, Any]) -> object:
         return annotation
     try:
         return eval(annotation, dict(namespace))  # noqa: S307 - the annotation is the user's own source
-    except Exception:  # Names that are defined later; the injected types are imported at the top.
+    except Exception:  # noqa: BLE001 - names that are defined later; the injected types are imported at the top.
         return annotation
 
 

@@ -116,7 +116,7 @@ def _execute(work: Work, claim: Claim, context: TaskContext, run_coroutine: RunC
         call = work.bind(claim.arguments, context)
     except TaskError as error:
         return _failed(work, claim.snapshot, error, Failure(code=error.code, message=error.message), final=True)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the worker's boundary
         failure = Failure(code="REJECTED", message="The task cannot take the arguments that it was started with.")
         return _failed(work, claim.snapshot, error, failure, final=True)
     limit = work.options.timeout
@@ -131,7 +131,7 @@ def _execute(work: Work, claim: Claim, context: TaskContext, run_coroutine: RunC
     except DeadlineExceeded as error:
         message = f"The task took longer than its limit of {limit}."
         return _failed(work, claim.snapshot, error, Failure(code="TIMED_OUT", message=message))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the worker's boundary
         failure = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")
         return _failed(work, claim.snapshot, error, failure)
 

@@ -18,6 +18,7 @@ from .policy import NOBODY, Policy, Viewer
 from .runtime import Runtime
 from .snapshot import JSON, Snapshot
 from .stores.base import NewRun
+from .takeback import take_back
 from .uploads import Uploads
 
 P = ParamSpec("P")
@@ -133,10 +134,13 @@ class Task(Generic[P, R]):
             QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind.
         """
         arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
+        runtime = self._environment.runtime()
+        run_id = str(uuid4())
         try:
-            return self._record_and_send(arguments)
+            return self._record_and_send(runtime, run_id, arguments)
         except (QueueUnavailableError, StoreUnavailableError) as error:
             self.release(arguments)
+            take_back(runtime.store, run_id)
             raise QueueUnavailableError from error
 
     def handle(self, run: Snapshot) -> Handle[R]:
@@ -164,11 +168,10 @@ class Task(Generic[P, R]):
         """Delete the files that a run's arguments refer to."""
         self.declaration.drop_uploads(arguments, self._environment.uploads)
 
-    def _record_and_send(self, arguments: str) -> Snapshot:
-        runtime = self._environment.runtime()
+    def _record_and_send(self, runtime: Runtime, run_id: str, arguments: str) -> Snapshot:
         run = runtime.store.create(
             NewRun(
-                id=str(uuid4()),
+                id=run_id,
                 name=self.name,
                 queue=self.options.queue,
                 arguments=arguments,
@@ -178,11 +181,7 @@ class Task(Generic[P, R]):
                 delay=self._delay,
             )
         )
-        try:
-            runtime.backend.send(self, run.id, queue=self.options.queue, delay=self._delay)
-        except QueueUnavailableError:
-            runtime.store.discard(run.id)
-            raise
+        runtime.backend.send(self, run.id, queue=self.options.queue, delay=self._delay)
         if runtime.backend.inline:
             return runtime.store.read([run.id])[0] or run
         return run

@@ -32,11 +32,11 @@ def open_backend(
     in_memory = urlsplit(url).scheme == "memory"
     name = name or ("thread" if in_memory else "dramatiq")
     if name == "sync":
-        from .sync import SyncBackend
+        from .sync import SyncBackend  # noqa: PLC0415
 
         return SyncBackend(perform)
     if name == "thread":
-        from .thread import ThreadBackend
+        from .thread import ThreadBackend  # noqa: PLC0415
 
         return ThreadBackend(perform)
     if name != "dramatiq":
@@ -45,7 +45,7 @@ def open_backend(
         raise ConfigurationError(
             'backend: expected "thread" or "sync" with memory://, got "dramatiq": its worker processes could not see the state.'
         )
-    from .dramatiq import DramatiqBackend, redis_broker
+    from .dramatiq import DramatiqBackend, redis_broker  # noqa: PLC0415
 
     if broker is None or isinstance(broker, str):
         broker = redis_broker(broker or url, namespace=f"{namespace}-queue")

@@ -1,0 +1,37 @@
+"""Keeps uploaded files in one of Django's storages."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, cast
+from uuid import uuid4
+
+from django.core.files import File
+from django.core.files.storage import Storage, default_storage
+
+from ..uploads import upload_name, upload_stream
+
+
+class StorageUploads:
+    """Keeps uploads in a Django storage, so that web processes and workers on several machines see the same files.
+
+    Args:
+        storage: By default Django's default storage.
+        prefix: What the names in the storage start with.
+    """
+
+    def __init__(self, storage: Storage | None = None, *, prefix: str = "strawberry_tasks/") -> None:
+        self._storage: Storage = storage if storage is not None else default_storage
+        self._prefix = prefix
+
+    def save(self, upload: object) -> str:
+        """Copy the upload into the storage; the key is its name there."""
+        name = f"{self._prefix}{uuid4().hex}/{upload_name(upload)}"
+        return self._storage.save(name, File(upload_stream(upload)))
+
+    def open(self, key: str) -> BinaryIO:
+        """Open the copy."""
+        return cast("BinaryIO", self._storage.open(key, "rb"))
+
+    def delete(self, key: str) -> None:
+        """Remove the copy."""
+        self._storage.delete(key)
