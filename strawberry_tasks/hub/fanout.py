@@ -134,9 +134,7 @@ class Fanout:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(*tasks)
             await feed.aclose()
 
     async def _receive(self, feed: Feed) -> None:
@@ -231,3 +229,15 @@ class Fanout:
     def _note_topic(self, name: str) -> None:
         self._changed_topics.add(name)
         self._topics_signal.set()
+
+
+async def end_tasks(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have ended."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        # Python 3.11 swallows a cancellation that meets `asyncio.wait_for` in the moment it succeeds (python/cpython#86296),
+        # and redis-py sends through that. The loop can go when 3.12 is the floor.
+        _, pending = await asyncio.wait(pending, timeout=0.5)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,7 +14,7 @@ from datetime import timedelta
 from ..errors import StoreUnavailableError
 from ..snapshot import Snapshot
 from ..stores.base import Feed
-from .fanout import Fanout
+from .fanout import Fanout, end_tasks
 from .slots import LoopSignal, ManySlot, RunSlot, Slot, ThreadSignal
 
 REREAD = timedelta(seconds=5)
@@ -225,8 +225,7 @@ class _Engine:
     async def _serve(self) -> None:
         fanout = asyncio.create_task(self._fanout.run())
         await self._stopped.wait()
-        fanout.cancel()
-        await asyncio.wait([fanout])
+        await end_tasks(fanout)
 
 
 def _timed_out(run_id: str, timeout: float | None) -> TimeoutError:

@@ -1,0 +1,37 @@
+-- Change a run, if it is RUNNING in the attempt that asks.
+-- KEYS[1]  {prefix}run:{id}    the record
+-- ARGV[1]  prefix    ARGV[2]  id    ARGV[3]  the attempt that asks
+-- ARGV[4]  its new status, or ''
+-- ARGV[5]  ms until the next attempt, or ''
+-- ARGV[6]  how long the record is kept, ms, the delay not counted
+-- ARGV[7…] fields, name and value in turn
+-- Returns the new version, or false if the change is refused.
+local prefix, id, new_status, ttl = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[6])
+local status, attempt, version, owner = unpack(redis.call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner'))
+if attempt ~= ARGV[3] then
+  return false
+end
+if status ~= 'RUNNING' then
+  -- The end of an attempt is told again by whoever did not hear the first answer.
+  return status == new_status and tonumber(version)
+end
+
+version = text(version + 1)
+redis.call('HSET', KEYS[1], 'version', version, unpack(ARGV, 7))
+if new_status == 'COMPLETED' or new_status == 'FAILED' or new_status == 'CANCELED' then
+  local micros = now_micros()
+  redis.call('HSET', KEYS[1], 'completed_at', millis(micros), 'expires_at', millis(micros + ttl * 1000))
+  if new_status == 'COMPLETED' then
+    redis.call('HSET', KEYS[1], 'progress', '100.0')
+  end
+  redis.call('PEXPIRE', KEYS[1], text(ttl))
+else
+  if ARGV[5] ~= '' then
+    redis.call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
+    ttl = ttl + ARGV[5]
+  end
+  keep(KEYS[1], ttl)
+end
+keep_indexes(prefix, owner, ttl)
+announce(prefix, id, owner, version)
+return tonumber(version)

@@ -1,0 +1,59 @@
+"""How connections to Redis are made, and what their errors become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from redis import exceptions
+
+from ..errors import StoreUnavailableError
+
+TIMEOUT: Final = 1.0
+"""Seconds that connecting may take, and each answer."""
+
+CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
+    "socket_timeout": TIMEOUT,
+    "socket_connect_timeout": TIMEOUT,
+    "decode_responses": True,
+    # Python text may hold half of a surrogate pair, which must not keep a task from ending.
+    "encoding_errors": "surrogatepass",
+    # One shape of answers with every version of redis-py, whose default changes.
+    "protocol": 2,
+}
+"""What the connections of the store and of its feeds have in common."""
+
+_AWAY: Final = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.MasterDownError,
+    exceptions.OutOfMemoryError,
+    exceptions.TryAgainError,
+    OSError,
+)
+
+
+def redis_url(url: str) -> str:
+    """Return the URL as redis-py knows it."""
+    return "redis" + url.removeprefix("valkey") if url.startswith("valkey") else url
+
+
+def address(options: Mapping[str, Any]) -> str:
+    """Name the server in error messages, without any password."""
+    return str(options["path"]) if "path" in options else f"{options.get('host')}:{options.get('port')}"
+
+
+def client_name(namespace: str, role: str) -> str:
+    """Return the name that a connection shows in ``CLIENT LIST``, which takes printable ASCII without spaces only."""
+    return "".join(char if "!" <= char <= "~" else "_" for char in f"{namespace}:{role}")
+
+
+@contextmanager
+def unavailable(server: str) -> Iterator[None]:
+    """Turn the errors of a server that is away, or takes no writes, into ours."""
+    try:
+        yield
+    except _AWAY as error:
+        raise StoreUnavailableError(f"The task store at {server} does not answer: {error}") from error

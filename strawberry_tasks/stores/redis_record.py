@@ -1,0 +1,19 @@
+"""How a record in Redis becomes a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Final
+
+from ..snapshot import Snapshot, from_fields
+
+FIELDS: Final = tuple(field.name for field in fields(Snapshot))
+"""The fields of a record that make its snapshot; it also holds ``arguments``."""
+
+
+def snapshot_of(row: Sequence[str | None]) -> Snapshot | None:
+    """Build a snapshot from the values of `FIELDS`; ``None`` if there is no record."""
+    if row[0] is None:
+        return None
+    return from_fields({name: text for name, text in zip(FIELDS, row, strict=True) if text})
