@@ -18,6 +18,7 @@ from .._compat import (
     StrawberryUnion,
     Upload,
     get_object_definition,
+    is_private,
     lazy_target,
     scalar_definition,
     subclasses,
@@ -191,6 +192,10 @@ class Builder:
             type_ = field.type()
             if type_ is None:
                 raise self.refuse(field.source, field.place, "A name in it is not defined in its module.")
+            if is_private(type_):
+                raise self.refuse(
+                    field.source, field.place, "Define what a strawberry.Private field holds above the task."
+                )
             return type_
 
         return self._postponed.shape(

@@ -14,6 +14,7 @@ from .._compat import (
     field_source,
     field_type,
     is_guarded,
+    is_private,
     private_type,
 )
 
@@ -98,5 +99,8 @@ def fields_of(definition: StrawberryObjectDefinition, cls: type) -> Iterator[Fie
     plain = dataclasses.is_dataclass(cls)
     for own in dataclasses.fields(cls) if plain else definition.fields:
         field = exposed.get(own.name)
-        if getattr(field or own, "base_resolver", None) is None:
-            yield Field(owner=definition, own=own, exposed=field, filled=not plain)
+        if getattr(field or own, "base_resolver", None) is not None:
+            continue
+        if field is not None and is_private(field_type(field, definition)):
+            field = None  # Under postponed evaluation Strawberry itself notices that only when it builds the schema.
+        yield Field(owner=definition, own=own, exposed=field, filled=not plain)

@@ -13,12 +13,13 @@ __all__ = ["is_model", "row_shape", "shown_model"]
 
 def is_model(type_: object) -> bool:
     """Tell whether a type is a concrete Django model."""
-    meta = getattr(type_, "_meta", None)
+    meta: Any = getattr(type_, "_meta", None)
     return (
         isinstance(type_, type)
         and hasattr(meta, "pk")
         and hasattr(meta, "model_name")
-        and hasattr(type_, "_default_manager")
+        and getattr(type_, "_default_manager", None) is not None
+        and not meta.abstract
     )
 
 
