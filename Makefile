@@ -39,7 +39,7 @@ types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy
 
 layers: $(VENV)/.dev ## Check that imports only go downward
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/.dev ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -32,3 +32,5 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 autoclass_content = "class"
 default_role = "code"
 nitpicky = False
+# Otherwise the recursive type is spelled out wherever it occurs.
+autodoc_type_aliases = {"JSON": "JSON"}
