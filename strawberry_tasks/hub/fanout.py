@@ -134,8 +134,10 @@ class Fanout:
             for task in done:
                 task.result()
         finally:
-            await end_tasks(*tasks)
-            await feed.aclose()
+            try:
+                await end_tasks(*tasks)
+            finally:
+                await feed.aclose()
 
     async def _receive(self, feed: Feed) -> None:
         while True:
@@ -231,13 +233,18 @@ class Fanout:
         self._topics_signal.set()
 
 
-async def end_tasks(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks until they have ended."""
+async def end_tasks(*tasks: asyncio.Task[None], patience: float = 0.05) -> None:
+    """Cancel tasks, again and again until they have ended.
+
+    Args:
+        tasks: What to end.
+        patience: Seconds that they may take to clean up before they are cancelled again.
+    """
     pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
         # Python 3.11 swallows a cancellation that meets `asyncio.wait_for` in the moment it succeeds (python/cpython#86296),
         # and redis-py sends through that. The loop can go when 3.12 is the floor.
-        _, pending = await asyncio.wait(pending, timeout=0.5)
+        _, pending = await asyncio.wait(pending, timeout=patience)
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -225,7 +225,7 @@ class _Engine:
     async def _serve(self) -> None:
         fanout = asyncio.create_task(self._fanout.run())
         await self._stopped.wait()
-        await end_tasks(fanout)
+        await end_tasks(fanout, patience=2)
 
 
 def _timed_out(run_id: str, timeout: float | None) -> TimeoutError:

@@ -32,6 +32,8 @@ else
   end
   keep(KEYS[1], ttl)
 end
-keep_indexes(prefix, owner, ttl)
+if new_status ~= '' then
+  keep_indexes(prefix, owner, ttl)
+end
 announce(prefix, id, owner, version)
 return tonumber(version)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from importlib.resources import files
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias
 
 import redis
 from redis.backoff import NoBackoff
@@ -20,7 +20,11 @@ from .redis_feed import RedisFeed
 from .redis_link import CONNECTION_OPTIONS, address, client_name, redis_url, unavailable
 from .redis_record import FIELDS, snapshot_of
 
-T = TypeVar("T")
+_Command: TypeAlias = "tuple[str | int, ...]"
+"""The words of a command."""
+
+_Answers: TypeAlias = "list[Any]"
+"""One for each command; an error is an answer, too."""
 
 _LIVE_MS: Final = LIVE_TTL // timedelta(milliseconds=1)
 
@@ -33,7 +37,7 @@ class _Script:
         self.text = "\n".join((here / f"{part}.lua").read_text(encoding="utf-8") for part in ("shared", name))
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    def command(self, keys: Sequence[str], *arguments: str | int) -> tuple[str | int, ...]:
+    def command(self, keys: Sequence[str], *arguments: str | int) -> _Command:
         """Return the words of the call."""
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
@@ -55,14 +59,13 @@ class RedisStore:
         self._namespace = namespace
         self._prefix = f"{namespace}:"
         self._result_ms = result_ttl // timedelta(milliseconds=1)
-        pool = redis.ConnectionPool.from_url(
+        self._pool = redis.ConnectionPool.from_url(
             self._url,
             **CONNECTION_OPTIONS,
             retry=Retry(NoBackoff(), 0),
             client_name=client_name(namespace, "store"),
         )
-        self._client = redis.Redis.from_pool(pool)
-        self._address = address(pool.connection_kwargs)
+        self._address = address(self._pool.connection_kwargs)
 
     def create(self, run: NewRun) -> Snapshot:
         """Record a run as PENDING; one of that id that is there already comes back as it is."""
@@ -90,7 +93,7 @@ class RedisStore:
             *_flat(texts),
         )
         while True:
-            times = self._repeatable(lambda: self._call(_CREATE, command))
+            times = self._call(_CREATE, command, repeatable=True)
             if times is not None:
                 return from_fields({**texts, "created_at": times[0], "scheduled_for": times[1]})
             (present,) = self.read([run.id])
@@ -100,13 +103,12 @@ class RedisStore:
     def discard(self, run_id: str) -> None:
         """Forget a run that no worker has claimed."""
         command = _DISCARD.command([self._key(run_id)], self._prefix, run_id)
-        self._repeatable(lambda: self._call(_DISCARD, command))
+        self._call(_DISCARD, command, repeatable=True)
 
     def claim(self, run_id: str) -> Claim | None:
         """Start the next attempt of a run, unless it is gone or terminal."""
         command = _CLAIM.command([self._key(run_id)], self._prefix, run_id, _LIVE_MS)
-        with unavailable(self._address):
-            record = self._call(_CLAIM, command)
+        record = self._call(_CLAIM, command)
         if record is None:
             return None
         texts = dict(zip(record[::2], record[1::2], strict=True))
@@ -115,23 +117,25 @@ class RedisStore:
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
         """Apply each change on its own, and return the new versions, ``None`` where refused."""
         commands = [self._change(change) for change in changes]
-        with unavailable(self._address):
-            if len(commands) == 1:
-                return [self._call(_APPLY, commands[0])]
-            return list(self._call_all(_APPLY, commands))
+        answers = self._exchange(commands)
+        for position, answer in enumerate(answers):
+            if isinstance(answer, NoScriptError):
+                answers[position] = self._call(_APPLY, commands[position])
+            elif isinstance(answer, Exception):
+                raise answer
+        return answers
 
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
-        if not run_ids:
-            return []
-        return list(self._repeatable(lambda: self._read(run_ids)))
+        rows = self._exchange([("HMGET", self._key(run_id), *FIELDS) for run_id in run_ids], repeatable=True)
+        return [snapshot_of(row) for row in rows]
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
         millis, run_id = ("", "") if after is None else parse_cursor(after)
         command = _LIST.command([self._index(owner)], self._prefix, first, millis, run_id, *FIELDS)
         while True:
-            has_more, *rows = self._repeatable(lambda: self._call(_LIST, command))
+            has_more, *rows = self._call(_LIST, command, repeatable=True)
             runs = [run for row in rows if (run := snapshot_of(row))]
             if runs or not has_more:
                 return Page(runs=runs, cursor=cursor_of(runs[-1]) if has_more else None)
@@ -142,9 +146,9 @@ class RedisStore:
 
     def close(self) -> None:
         """Give back connections; the store can be used again and reconnects."""
-        self._client.connection_pool.disconnect()
+        self._pool.disconnect()
 
-    def _change(self, change: Change) -> tuple[str | int, ...]:
+    def _change(self, change: Change) -> _Command:
         status = change.values.get("status")
         ends = status is not None and TaskStatus(status).is_terminal
         return _APPLY.command(
@@ -158,44 +162,55 @@ class RedisStore:
             *_flat(to_fields(change.values)),
         )
 
-    def _read(self, run_ids: Sequence[str]) -> Sequence[Snapshot | None]:
-        with self._client.pipeline(transaction=False) as pipeline:
-            for run_id in run_ids:
-                pipeline.hmget(self._key(run_id), FIELDS)
-            return [snapshot_of(row) for row in pipeline.execute()]
+    def _call(self, script: _Script, command: _Command, *, repeatable: bool = False) -> Any:
+        (answer,) = self._exchange([command], repeatable=repeatable)
+        if isinstance(answer, NoScriptError):
+            (_, answer) = self._exchange([("SCRIPT", "LOAD", script.text), command])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    def _call(self, script: _Script, command: tuple[str | int, ...]) -> Any:
-        try:
-            return self._client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except NoScriptError:
-            self._client.script_load(script.text)
-            return self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+    def _exchange(self, commands: Sequence[_Command], *, repeatable: bool = False) -> _Answers:
+        """Send commands and return their answers, errors among them, in one round trip.
 
-    def _call_all(self, script: _Script, commands: Sequence[tuple[str | int, ...]]) -> Sequence[int | None]:
-        with self._client.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-            answers = pipeline.execute(raise_on_error=False)
-        for position, answer in enumerate(answers):
-            if isinstance(answer, NoScriptError):
-                answers[position] = self._call(script, commands[position])
-            elif isinstance(answer, Exception):
-                raise answer
-        return answers
-
-    def _repeatable(self, operation: Callable[[], T]) -> T:
-        """Run an operation that may be run twice: a pooled connection can turn out to be dead, e.g. after a restart."""
+        Args:
+            commands: The words of each.
+            repeatable: Whether it does no harm to do it twice: a pooled connection may turn out dead, e.g. after a restart.
+        """
         with unavailable(self._address):
             try:
-                return operation()
+                return self._exchange_once(commands)
             except redis.ConnectionError:
-                return operation()
+                if not repeatable:
+                    raise
+                return self._exchange_once(commands)
+
+    def _exchange_once(self, commands: Sequence[_Command]) -> _Answers:
+        # Over a bare connection: redis-py's client would take as long as the server and the network together.
+        connection = self._pool.get_connection()
+        try:
+            words = [word for command in commands for word in connection.pack_command(*command)]  # type: ignore[no-untyped-call]
+            connection.send_packed_command(words)  # type: ignore[no-untyped-call]
+            return [_answer(connection) for _ in commands]
+        except BaseException:
+            # Also when a time limit interrupts the thread: an answer that is still to come belongs to nobody.
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            raise
+        finally:
+            self._pool.release(connection)
 
     def _key(self, run_id: str) -> str:
         return f"{self._prefix}run:{run_id}"
 
     def _index(self, owner: str | None) -> str:
         return f"{self._prefix}runs" if owner is None else f"{self._prefix}owner:{owner}"
+
+
+def _answer(connection: redis.connection.ConnectionInterface) -> Any:
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error
 
 
 def _flat(texts: Mapping[str, str]) -> Iterator[str]:
