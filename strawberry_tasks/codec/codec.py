@@ -27,7 +27,7 @@ from .untyped import UNSET_MARK, lenient_json
 
 __all__ = ["Codec", "input_codec", "output_codec"]
 
-_STREAMS = {AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Coroutine, Generator, Iterator, Iterable}
+_STREAMS = (AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Coroutine, Generator, Iterator, Iterable)
 _MISSING = inspect.Parameter.empty
 
 
@@ -110,10 +110,16 @@ class Codec:
     def publish(self, data: JSON) -> JSON:
         """Leave out of dumped data what GraphQL would not show to everybody who sees the object.
 
-        That is ``strawberry.Private`` fields, which travel too, and fields with permissions or other extensions.
+        That is ``strawberry.Private`` fields, which travel too, and fields with permissions or other extensions. Data that
+        does not fit the declared type is left out altogether, since nobody knows what to hide in it.
         """
         self._builder.finish()
-        return self._shape.publish(data) if self._builder.has_hidden else data
+        if not self._builder.has_hidden:
+            return data
+        try:
+            return self._shape.publish(data)
+        except MismatchError:
+            return None
 
 
 def input_codec(

@@ -204,6 +204,12 @@ def test_hidden_fields_are_left_out_behind_an_interface() -> None:
     assert made.publish(data) == {"__typename": "Fruit", "name": "fig"}
 
 
+@pytest.mark.parametrize("data", [{"__typename": "Cow", "name": "x"}, {"name": "x"}, [], 3], ids=repr)
+def test_data_of_an_unknown_type_is_not_published(data: Any) -> None:
+    """Nobody knows what to hide in it."""
+    assert codec(Animal).publish(data) is None
+
+
 UNTYPED: list[object] = [
     inspect.Signature.empty, None, "None", JSON, dict, dict[str, Any], "dict[str, int] | None", list, list[dict[str, Any]], Any,
 ]  # fmt: skip
