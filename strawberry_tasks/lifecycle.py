@@ -129,7 +129,8 @@ def _execute(work: Work, claim: Claim, context: TaskContext, run_coroutine: RunC
     except ValueEncodingError as error:
         return _failed(work, claim.snapshot, error, Failure(code="TASK_ERROR", message=str(error)), final=True)
     except DeadlineExceeded as error:
-        message = f"The task took longer than its limit of {limit}."
+        seconds = limit.total_seconds() if limit else 0
+        message = f"The task took longer than its limit of {seconds:g} seconds."
         return _failed(work, claim.snapshot, error, Failure(code="TIMED_OUT", message=message))
     except Exception as error:  # noqa: BLE001 - the worker's boundary
         failure = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")

@@ -45,8 +45,9 @@ def open_backend(
         raise ConfigurationError(
             'backend: expected "thread" or "sync" with memory://, got "dramatiq": its worker processes could not see the state.'
         )
-    from .dramatiq import DramatiqBackend, redis_broker  # noqa: PLC0415
+    from .dramatiq import DramatiqBackend, offer_to_command_line, redis_broker  # noqa: PLC0415
 
     if broker is None or isinstance(broker, str):
         broker = redis_broker(broker or url, namespace=f"{namespace}-queue")
+        offer_to_command_line(broker)
     return DramatiqBackend(broker, perform)

@@ -33,6 +33,15 @@ def redis_broker(url: str, *, namespace: str) -> RedisBroker:
     return RedisBroker(client=client, namespace=namespace, middleware=middleware())  # type: ignore[no-untyped-call]
 
 
+def offer_to_command_line(broker: Broker) -> None:
+    """Let ``dramatiq myapp.tasks`` find the broker, unless the project has chosen another one already.
+
+    With several brokers, name the one that a worker consumes: ``dramatiq myapp.tasks:tasks.broker``.
+    """
+    if dramatiq.broker.global_broker is None:
+        dramatiq.set_broker(broker)
+
+
 def middleware() -> list[Middleware]:
     """Return Dramatiq's middleware without `TimeLimit`, which may strike after the function has returned.
 
