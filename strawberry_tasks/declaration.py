@@ -47,38 +47,28 @@ class Declaration:
         self.name = name
         self.is_async = inspect.iscoroutinefunction(function)
         self.description = inspect.getdoc(function)
-        self._scalar_map = scalar_map
         self._signature = inspect.signature(function)
         self._injected = _injected_parameters(self._signature, self._namespace)
         self._check_kinds()
-        self._resolve_early()
-
-    @cached_property
-    def parameters(self) -> dict[str, Parameter]:
-        """The parameters that a client gives values for."""
-        return {
+        self.parameters = {
             parameter.name: Parameter(
                 name=parameter.name,
                 codec=input_codec(
                     parameter.annotation,
-                    where=f"task {self.name!r}, parameter {parameter.name!r}",
+                    where=f"task {name!r}, parameter {parameter.name!r}",
                     namespace=self._namespace,
-                    scalar_map=self._scalar_map,
+                    scalar_map=scalar_map,
                 ),
                 default=parameter.default,
             )
             for parameter in self._signature.parameters.values()
             if parameter.name not in self._injected
         }
-
-    @cached_property
-    def result(self) -> Codec:
-        """How the result travels."""
-        return output_codec(
+        self.result = output_codec(
             self._signature.return_annotation,
-            where=f"task {self.name!r}, result",
+            where=f"task {name!r}, result",
             namespace=self._namespace,
-            scalar_map=self._scalar_map,
+            scalar_map=scalar_map,
         )
 
     def dump_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], uploads: Uploads) -> str:
@@ -133,7 +123,7 @@ class Declaration:
         try:
             return self.parameters[name].codec.dump(value, uploads)
         except ValueEncodingError as error:
-            raise TaskInputError(f"task {self.name!r}, parameter {name!r}: {error}") from error
+            raise TaskInputError(str(error)) from error
 
     def _check_kinds(self) -> None:
         for parameter in self._signature.parameters.values():
@@ -142,13 +132,6 @@ class Declaration:
                     f"task {self.name!r}, parameter {parameter.name!r}: expected a parameter with a name of its own, "
                     f"got {parameter}. GraphQL has only named arguments; declare each one."
                 )
-
-    def _resolve_early(self) -> None:
-        try:
-            _ = self.parameters, self.result
-        except NameError:
-            # A type that its module defines further down; it is looked up again when the schema is built or a run starts.
-            return
 
 
 def _injected_parameters(signature: inspect.Signature, namespace: Mapping[str, Any]) -> dict[str, Injected]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -51,7 +51,9 @@ class Registry:
         kind = UntypedTaskHandle if name == UNTYPED else TypedTaskHandle
         internals = self.policy.may_see_internals(viewer, run)
         origin = Origin(type_name=name, load=lambda: self._load(task, run))
-        return kind(origin=origin, **handle_values(run, internals=internals))
+        # What nobody here can tell the hidden fields of is not shown at all.
+        result = None if task is None else task.declaration.result.publish(run.result)
+        return kind(origin=origin, **handle_values(replace(run, result=result), internals=internals))
 
     def _load(self, task: Task[..., Any] | None, run: Snapshot) -> object:
         if task is None or run.result is None:
