@@ -77,7 +77,9 @@ class Codec:
         try:
             return self._shape.dump(value, files)
         except MismatchError as mismatch:
-            raise ValueEncodingError(f"{self._where}: {mismatch}") from mismatch.__cause__
+            # Whoever watches a run reads why its result failed, and the value may be what the type was to keep from them.
+            reason = mismatch.describe(values=not self._builder.output)
+            raise ValueEncodingError(f"{self._where}: {reason}") from mismatch.__cause__
         except RecursionError as error:
             raise ValueEncodingError(f"{self._where}: the value contains itself, or nests too deeply.") from error
 

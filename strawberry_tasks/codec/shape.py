@@ -47,8 +47,18 @@ class MismatchError(Exception):
         self.steps.append(step)
 
     def __str__(self) -> str:
+        return self.describe(values=True)
+
+    def describe(self, *, values: bool) -> str:
+        """Say what was expected where, and what came.
+
+        Args:
+            values: Whether to show the value itself, and not only its type.
+        """
         path = "".join(reversed(self.steps)).removeprefix(".")
-        got = "None" if self.value is None else f"{type(self.value).__name__} {reprlib.repr(self.value)}"
+        got = "None" if self.value is None else type(self.value).__name__
+        if values and self.value is not None:
+            got = f"{got} {reprlib.repr(self.value)}"
         return f"{path and path + ': '}expected {self.expected}, got {got}{self.why and f' ({self.why})'}"
 
 
