@@ -17,7 +17,7 @@ from ..snapshot import Snapshot, from_fields, to_fields
 from ..status import TaskStatus
 from .base import LIVE_TTL, Change, Claim, NewRun, Page, cursor_of, parse_cursor
 from .redis_feed import RedisFeed
-from .redis_link import CONNECTION_OPTIONS, address, client_name, redis_url, unavailable
+from .redis_link import CONNECTION_OPTIONS, address, client_name, encode, redis_url, unavailable
 from .redis_record import FIELDS, snapshot_of
 
 _Command: TypeAlias = "tuple[str | int, ...]"
@@ -189,8 +189,7 @@ class RedisStore:
         # Over a bare connection: redis-py's client would take as long as the server and the network together.
         connection = self._pool.get_connection()
         try:
-            words = [word for command in commands for word in connection.pack_command(*command)]  # type: ignore[no-untyped-call]
-            connection.send_packed_command(words)  # type: ignore[no-untyped-call]
+            connection.send_packed_command(_packed(connection, commands))  # type: ignore[no-untyped-call]
             return [_answer(connection) for _ in commands]
         except BaseException:
             # Also when a time limit interrupts the thread: an answer that is still to come belongs to nobody.
@@ -204,6 +203,15 @@ class RedisStore:
 
     def _index(self, owner: str | None) -> str:
         return f"{self._prefix}runs" if owner is None else f"{self._prefix}owner:{owner}"
+
+
+def _packed(connection: redis.connection.ConnectionInterface, commands: Sequence[_Command]) -> Sequence[bytes]:
+    try:
+        return [part for words in commands for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
+    except UnicodeEncodeError:
+        # hiredis packs text its own way, and knows nothing of the connection's encoding.
+        encoded = [[encode(word) if isinstance(word, str) else word for word in words] for words in commands]
+        return [part for words in encoded for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
 
 
 def _answer(connection: redis.connection.ConnectionInterface) -> Any:

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from ..errors import StoreUnavailableError
 from ..snapshot import Snapshot
 from .base import Changed, Confirmed
-from .redis_link import CONNECTION_OPTIONS, TIMEOUT, address, client_name, unavailable
+from .redis_link import CONNECTION_OPTIONS, TIMEOUT, address, client_name, encode, unavailable
 from .redis_record import FIELDS, snapshot_of
 
 QUIET: Final = 2.0
@@ -51,11 +51,11 @@ class RedisFeed:
 
     async def attach(self, *topics: str) -> None:
         """Ask for the changes of these topics."""
-        await self._send("SUBSCRIBE", *(self._prefix + topic for topic in topics))
+        await self._send("SUBSCRIBE", *(encode(self._prefix + topic) for topic in topics))
 
     async def detach(self, *topics: str) -> None:
         """Stop asking for the changes of these topics."""
-        await self._send("UNSUBSCRIBE", *(self._prefix + topic for topic in topics))
+        await self._send("UNSUBSCRIBE", *(encode(self._prefix + topic) for topic in topics))
 
     async def receive(self) -> Confirmed | Changed:
         """Wait for the next event."""
@@ -71,7 +71,7 @@ class RedisFeed:
         with unavailable(self._address):
             async with self._reader.pipeline(transaction=False) as pipeline:
                 for run_id in run_ids:
-                    pipeline.hmget(self._key(run_id), FIELDS)
+                    pipeline.hmget(encode(self._key(run_id)), FIELDS)
                 return [snapshot_of(row) for row in await pipeline.execute()]
 
     async def aclose(self) -> None:
@@ -100,7 +100,7 @@ class RedisFeed:
         # Not disconnected on an error: a connection that is closed would silently be opened again by the next command.
         return await self._connection.read_response(timeout=seconds, disconnect_on_error=False)
 
-    async def _send(self, *words: str) -> None:
+    async def _send(self, *words: str | bytes) -> None:
         connection = self._connection
         if connection is None or not connection.is_connected:
             raise self._closed()

@@ -50,6 +50,11 @@ def client_name(namespace: str, role: str) -> str:
     return "".join(char if "!" <= char <= "~" else "_" for char in f"{namespace}:{role}")
 
 
+def encode(text: str) -> bytes:
+    """Return the bytes that a text is in Redis, as `CONNECTION_OPTIONS` have it read back."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 @contextmanager
 def unavailable(server: str) -> Iterator[None]:
     """Turn the errors of a server that is away, or takes no writes, into ours."""
