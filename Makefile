@@ -12,8 +12,6 @@ DATABASE_URL ?=
 # More for pytest, e.g. ARGS="-k upload -x".
 ARGS ?=
 
-export PORT REDIS_URL DATABASE_URL
-
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -21,6 +19,9 @@ help: ## Show this list
 
 setup: $(VENV)/.dev ## Make .venv with everything that development needs
 
+demo: export PORT := $(PORT)
+demo: export REDIS_URL := $(REDIS_URL)
+demo: export DATABASE_URL := $(DATABASE_URL)
 demo: $(VENV)/.demo ## Try it: a page with live tasks (PORT=8000, REDIS_URL=, DATABASE_URL=)
 	@exec $(BIN)/python -m sample_app.demo --end-with-parent
 

@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 project = "strawberry_tasks"
 author = "strawberry_tasks contributors"
-copyright = author  # noqa: A001 - Sphinx reads this name
+copyright = author
 release = installed_version("strawberry-tasks")
 version = release.rpartition(".")[0]
 
