@@ -27,7 +27,7 @@ def namespace(redis_url: str) -> Iterator[str]:
     """A namespace of the test's own; fails the test if a key in it would stay for ever."""
     name = f"test-{secrets.token_hex(6)}"
     yield name
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+    with redis.Redis.from_url(redis_url) as client:
         keys = list(client.scan_iter(f"{name}:*", count=1000))
         immortal = [key for key in keys if client.pttl(key) == -1]
         if keys:
