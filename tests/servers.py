@@ -91,6 +91,9 @@ class Proxy:
         self._target = port
         self.port = free_port()
         self.url = f"redis://{HOST}:{self.port}/0"
+        self.accepted = 0
+        """How many connections it has taken so far."""
+
         self._fault = Fault.PASS
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -143,6 +146,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = listener.accept()
+                self.accepted += 1
                 self._spawn(self._serve, client)
 
     def _serve(self, client: socket.socket) -> None:
