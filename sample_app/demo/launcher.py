@@ -76,7 +76,7 @@ def run_demo(options: Options) -> None:
     ):
         supervisor = Supervisor(
             logs=Path(logs),
-            environment=_environment(redis_url),
+            environment=_environment(options.port, redis_url),
             directory=ROOT,
             end_with_parent=options.end_with_parent,
         )
@@ -103,10 +103,10 @@ def _start(supervisor: Supervisor, port: int) -> None:
     supervisor.wait_until(lambda: _page_answers(port), "The page to answer", _READY_TIMEOUT)
 
 
-def _environment(redis_url: str) -> dict[str, str]:
+def _environment(port: int, redis_url: str) -> dict[str, str]:
     # What make passes on empty is not chosen.
     chosen = {name: value for name, value in os.environ.items() if value}
-    return {**chosen, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"}
+    return {**chosen, "PORT": str(port), "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"}
 
 
 def _web_server(port: int) -> list[str]:

@@ -28,12 +28,13 @@ class Demo:
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
         self._log = directory / "demo.log"
-        # Its own database, so that it neither sees nor leaves data; its own process group, as in a terminal.
+        # Its own database and files, so that it neither sees nor leaves data; its own process group, as in a terminal.
         environment = {
             **os.environ,
             "PORT": str(self.port),
             "REDIS_URL": "",
-            "DATABASE_URL": f"sqlite:///{directory / 'demo.sqlite3'}",
+            "DATABASE_URL": "",
+            "SAMPLE_APP_VAR": str(directory),
         }
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
