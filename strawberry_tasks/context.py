@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from .policy import Viewer
@@ -93,9 +92,14 @@ class InfoContext:
         return self._load_user(self.task.viewer)
 
 
-@dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """Stands where a resolver has ``info``, for functions that are written like resolvers."""
+    """Stands where a resolver has ``info``, for functions that are written like resolvers.
 
-    context: InfoContext
-    """Holds the run and its user."""
+    Attributes:
+        context: Holds the run and its user.
+    """
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: InfoContext) -> None:
+        self.context = context

@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_origin
+from typing import Any, Literal, NamedTuple, TypeAlias, get_origin
 
 from .codec import Codec, input_codec, output_codec
 from .context import InfoContext, TaskContext, TaskInfo
@@ -20,8 +19,7 @@ Injected: TypeAlias = Literal["task", "info", "root"]
 """What a parameter gets that no client gives a value for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter that a run carries a value for."""
 
     name: str

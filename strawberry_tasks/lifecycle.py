@@ -6,9 +6,8 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .config import TaskOptions
 from .context import TaskContext
@@ -57,8 +56,7 @@ class Work(Protocol):
         """Drop what was kept for the run outside the store, such as uploaded files."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the queue has to do with the message of an attempt that ended."""
 
     retry_in: timedelta | None = None
@@ -68,8 +66,7 @@ class Verdict:
     """What no one foresaw and the run failed of for good, for the queue's own error reporting; no `TaskError`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     """How an attempt ended: the change to the run, and what follows for its message."""
 
     values: dict[str, Any]

@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from dramatiq.asyncio import EventLoopThread
@@ -49,29 +48,27 @@ class CoroutineThread:
                 self._thread = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """The parts that carry a run, as `Tasks` or a test has put them together."""
+    """The parts that carry a run, as `Tasks` or a test has put them together.
 
-    store: Store
-    """Keeps the snapshots."""
+    Attributes:
+        store: Keeps the snapshots.
+        backend: Carries runs to their functions.
+        hub: Fans the store's changes out.
+        flusher: Writes progress.
+        coroutines: Runs async tasks.
+        executor: Keeps the calls to the store and the queue off the event loops.
+    """
 
-    backend: Backend
-    """Carries runs to their functions."""
+    __slots__ = ("backend", "coroutines", "executor", "flusher", "hub", "store")
 
-    hub: Hub
-    """Fans the store's changes out."""
-
-    flusher: ProgressFlusher
-    """Writes progress."""
-
-    coroutines: CoroutineThread = field(default_factory=CoroutineThread)
-    """Runs async tasks."""
-
-    executor: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
-    )
-    """Keeps the calls to the store and the queue off the event loops."""
+    def __init__(self, *, store: Store, backend: Backend, hub: Hub, flusher: ProgressFlusher) -> None:
+        self.store = store
+        self.backend = backend
+        self.hub = hub
+        self.flusher = flusher
+        self.coroutines = CoroutineThread()
+        self.executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
 
     async def off_loop(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function that does I/O without blocking the running event loop; context variables are passed on."""

@@ -1,11 +1,10 @@
 """The fields that every schema with tasks has: look up runs, list them, watch them."""
 
-from __future__ import annotations
+# Without postponed annotations, as in `types.py`.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import strawberry
 from strawberry.relay import PageInfo
@@ -123,8 +122,7 @@ async def _handles(
                 yield registry.handle(run, viewer, info.schema)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """Which runs a page of `tasks` is to hold."""
 
     status: Sequence[TaskStatus] | None

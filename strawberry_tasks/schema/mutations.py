@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import strawberry
 from strawberry.extensions import FieldExtension
@@ -23,8 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldOptions:
+class FieldOptions(NamedTuple):
     """How a task's mutation looks and who may call it; as in `strawberry.mutation`."""
 
     name: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -25,24 +25,32 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """What the fields of a schema need to know of the tasks behind it."""
+    """What the fields of a schema need to know of the tasks behind it.
 
-    tasks: Mapping[str, Task[..., Any]]
-    """Every declared task by its name."""
+    Attributes:
+        tasks: Every declared task by its name.
+        fields: Other names for the query and subscription fields; ``None`` leaves one out.
+        runtime: This process's runtime; made at first use.
+        policy: Who may see what.
+    """
 
-    fields: Mapping[str, str | None]
-    """Other names for the query and subscription fields; ``None`` leaves one out."""
+    __slots__ = ("_names", "fields", "policy", "runtime", "tasks")
 
-    runtime: Callable[[], Runtime]
-    """This process's runtime; made at first use."""
-
-    policy: Policy
-    """Who may see what."""
-
-    names: WeakKeyDictionary[BaseSchema, dict[str, str]] = field(default_factory=WeakKeyDictionary)
-    """Per schema, the GraphQL name of each task's handle."""
+    def __init__(
+        self,
+        *,
+        tasks: Mapping[str, Task[..., Any]],
+        fields: Mapping[str, str | None],
+        runtime: Callable[[], Runtime],
+        policy: Policy,
+    ) -> None:
+        self.tasks = tasks
+        self.fields = fields
+        self.runtime = runtime
+        self.policy = policy
+        # Per schema, the GraphQL name of each task's handle.
+        self._names: WeakKeyDictionary[BaseSchema, dict[str, str]] = WeakKeyDictionary()
 
     def handle(self, run: Snapshot, viewer: Viewer, schema: BaseSchema) -> TaskHandle:
         """Show a run to a viewer who may see it."""
@@ -68,7 +76,7 @@ class Registry:
     def _handle_name(self, task: Task[..., Any] | None, schema: BaseSchema) -> str:
         if task is None:
             return UNTYPED
-        names = self.names.setdefault(schema, {})
+        names = self._names.setdefault(schema, {})
         if task.name not in names:
             handle = _compat.resolve(handle_type(task), {})
             name = schema.config.name_converter.from_type(_compat.get_object_definition(handle, strict=True))

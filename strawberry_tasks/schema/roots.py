@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -17,8 +16,7 @@ from .mutations import started_task
 Operation: TypeAlias = Literal["Query", "Mutation", "Subscription"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BroughtField:
+class BroughtField(NamedTuple):
     """A field that comes into a root type."""
 
     attribute: str

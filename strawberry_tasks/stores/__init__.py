@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
 from .base import Store
-from .memory import MemoryStore
 
 __all__ = ["open_store"]
 
@@ -25,11 +24,13 @@ def open_store(url: str, *, namespace: str, result_ttl: timedelta) -> Store:
     Raises:
         ConfigurationError: If the URL is none of these.
     """
+    # Imported when opened: `import strawberry_tasks` needs neither, and redis takes longer to import than all of ours together.
     scheme = urlsplit(url).scheme
     if scheme == "memory":
+        from .memory import MemoryStore  # noqa: PLC0415
+
         return MemoryStore(result_ttl=result_ttl)
     if scheme in _REDIS_SCHEMES:
-        # Here and not above: importing redis takes longer than everything else in `import strawberry_tasks` together.
         from .redis import RedisStore  # noqa: PLC0415
 
         return RedisStore(url, namespace=namespace, result_ttl=result_ttl)

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..snapshot import JSON, Snapshot, to_millis
 
@@ -41,8 +41,7 @@ class NewRun:
     """How long from now until it may start; ``None`` is at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """An attempt that the caller may now execute."""
 
     snapshot: Snapshot
@@ -52,8 +51,7 @@ class Claim:
     """The encoded arguments, as `NewRun` gave them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """One write by the attempt that runs.
 
     A store refuses it unless the run is RUNNING in that very attempt. It adds the times itself, by its own clock: a terminal
@@ -73,8 +71,7 @@ class Change:
     """With RETRYING: how long from now until the next attempt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(NamedTuple):
     """Some runs, newest first."""
 
     runs: Sequence[Snapshot]
@@ -84,15 +81,13 @@ class Page:
     """Pass it as ``after`` to read on; ``None`` is the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(NamedTuple):
     """A topic is attached: every change after this moment will be told."""
 
     topic: str
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """A run has a newer state than before; read it to know which."""
 
     topic: str
