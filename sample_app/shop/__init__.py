@@ -1,0 +1,1 @@
+"""The shop: products and sales, and the tasks that work on them."""

@@ -1,0 +1,54 @@
+"""Keeps the files that reports offer, for as long as their run's record is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from .results import ReportFile, SalesRow
+
+FOLDER = "reports"
+
+
+def keep(run_id: str, name: str, content: bytes) -> ReportFile:
+    """Keep a file of a run, instead of one of that name that an earlier attempt made.
+
+    The run's id makes the address unguessable, as it does for a run that nobody owns.
+    """
+    path = f"{FOLDER}/{run_id}/{name}"
+    default_storage.delete(path)
+    kept = default_storage.save(path, ContentFile(content))
+    return ReportFile(url=default_storage.url(kept), name=name, size=len(content))
+
+
+def remove_expired() -> None:
+    """Remove the files of runs whose records are gone."""
+    if not default_storage.exists(FOLDER):
+        return
+    limit = timezone.now() - settings.RESULT_TTL
+    for folder in default_storage.listdir(FOLDER)[0]:
+        path = f"{FOLDER}/{folder}"
+        files = [f"{path}/{name}" for name in default_storage.listdir(path)[1]]
+        if all(default_storage.get_modified_time(file) < limit for file in files):
+            for file in [*files, path]:
+                default_storage.delete(file)
+
+
+def sales_csv(rows: Sequence[SalesRow]) -> bytes:
+    """Write rows as CSV that a spreadsheet opens by a double click."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["label", "sales", "quantity", "revenue"])
+    writer.writerows([_plain(row.label), row.sales, row.quantity, row.revenue] for row in rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _plain(label: str) -> str:
+    # Names come from uploaded files, and a spreadsheet would run a formula.
+    return f"'{label}" if label[:1] in {"=", "+", "-", "@"} else label

@@ -1,0 +1,29 @@
+"""Where things are."""
+
+from django.conf import settings
+from django.contrib.auth.views import LogoutView
+from django.urls import path, re_path
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.static import serve
+from strawberry.django.views import AsyncGraphQLView
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from sample_app.shop import views
+from sample_app.shop.schema import schema
+
+graphql = AsyncGraphQLView.as_view(
+    schema=schema,
+    multipart_uploads_enabled=True,
+    allow_queries_via_get=False,
+    subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+)
+
+urlpatterns = [
+    path("", views.page, name="page"),
+    # Django's CSRF check is on: a form of another site could post a file here. GraphiQL sends the token of the cookie.
+    path("graphql", ensure_csrf_cookie(graphql), name="graphql"),
+    path("samples/<slug:kind>.csv", views.sample_csv, name="sample-csv"),
+    path("sign-in/", views.SignIn.as_view(), name="sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    re_path(r"^files/(?P<path>reports/.+)$", serve, {"document_root": settings.MEDIA_ROOT}),
+]
