@@ -6,25 +6,17 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from importlib.resources import files
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
-from redis.retry import Retry
 
 from ..snapshot import Snapshot, from_fields, to_fields
 from ..status import TaskStatus
 from .base import LIVE_TTL, Change, Claim, NewRun, Page, cursor_of, parse_cursor
+from .redis_connections import Command, Connections
 from .redis_feed import RedisFeed
-from .redis_link import CONNECTION_OPTIONS, address, client_name, encode, redis_url, unavailable
+from .redis_link import client_name, redis_url
 from .redis_record import FIELDS, snapshot_of
-
-_Command: TypeAlias = "tuple[str | int, ...]"
-"""The words of a command."""
-
-_Answers: TypeAlias = "list[Any]"
-"""One for each command; an error is an answer, too."""
 
 _LIVE_MS: Final = LIVE_TTL // timedelta(milliseconds=1)
 
@@ -37,7 +29,7 @@ class _Script:
         self.text = "\n".join((here / f"{part}.lua").read_text(encoding="utf-8") for part in ("shared", name))
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    def command(self, keys: Sequence[str], *arguments: str | int) -> _Command:
+    def command(self, keys: Sequence[str], *arguments: str | int) -> Command:
         """Return the words of the call."""
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
@@ -59,13 +51,7 @@ class RedisStore:
         self._namespace = namespace
         self._prefix = f"{namespace}:"
         self._result_ms = result_ttl // timedelta(milliseconds=1)
-        self._pool = redis.ConnectionPool.from_url(
-            self._url,
-            **CONNECTION_OPTIONS,
-            retry=Retry(NoBackoff(), 0),
-            client_name=client_name(namespace, "store"),
-        )
-        self._address = address(self._pool.connection_kwargs)
+        self._connections = Connections(self._url, client_name=client_name(namespace, "store"))
 
     def create(self, run: NewRun) -> Snapshot:
         """Record a run as PENDING; one of that id that is there already comes back as it is."""
@@ -117,17 +103,20 @@ class RedisStore:
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
         """Apply each change on its own, and return the new versions, ``None`` where refused."""
         commands = [self._change(change) for change in changes]
-        answers = self._exchange(commands)
+        # Repeatable: progress is the same when written twice, and the end of an attempt says that it was there.
+        answers = self._connections.exchange(commands, repeatable=True)
         for position, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
-                answers[position] = self._call(_APPLY, commands[position])
+                answers[position] = self._call(_APPLY, commands[position], repeatable=True)
             elif isinstance(answer, Exception):
                 raise answer
         return answers
 
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
-        rows = self._exchange([("HMGET", self._key(run_id), *FIELDS) for run_id in run_ids], repeatable=True)
+        rows = self._connections.exchange(
+            [("HMGET", self._key(run_id), *FIELDS) for run_id in run_ids], repeatable=True
+        )
         return [snapshot_of(row) for row in rows]
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
@@ -146,9 +135,9 @@ class RedisStore:
 
     def close(self) -> None:
         """Give back connections; the store can be used again and reconnects."""
-        self._pool.disconnect()
+        self._connections.close()
 
-    def _change(self, change: Change) -> _Command:
+    def _change(self, change: Change) -> Command:
         status = change.values.get("status")
         ends = status is not None and TaskStatus(status).is_terminal
         return _APPLY.command(
@@ -162,63 +151,19 @@ class RedisStore:
             *_flat(to_fields(change.values)),
         )
 
-    def _call(self, script: _Script, command: _Command, *, repeatable: bool = False) -> Any:
-        (answer,) = self._exchange([command], repeatable=repeatable)
+    def _call(self, script: _Script, command: Command, *, repeatable: bool = False) -> Any:
+        (answer,) = self._connections.exchange([command], repeatable=repeatable)
         if isinstance(answer, NoScriptError):
-            (_, answer) = self._exchange([("SCRIPT", "LOAD", script.text), command])
+            (_, answer) = self._connections.exchange([("SCRIPT", "LOAD", script.text), command], repeatable=repeatable)
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    def _exchange(self, commands: Sequence[_Command], *, repeatable: bool = False) -> _Answers:
-        """Send commands and return their answers, errors among them, in one round trip.
-
-        Args:
-            commands: The words of each.
-            repeatable: Whether it does no harm to do it twice: a pooled connection may turn out dead, e.g. after a restart.
-        """
-        with unavailable(self._address):
-            try:
-                return self._exchange_once(commands)
-            except redis.ConnectionError:
-                if not repeatable:
-                    raise
-                return self._exchange_once(commands)
-
-    def _exchange_once(self, commands: Sequence[_Command]) -> _Answers:
-        # Over a bare connection: redis-py's client would take as long as the server and the network together.
-        connection = self._pool.get_connection()
-        try:
-            connection.send_packed_command(_packed(connection, commands))  # type: ignore[no-untyped-call]
-            return [_answer(connection) for _ in commands]
-        except BaseException:
-            # Also when a time limit interrupts the thread: an answer that is still to come belongs to nobody.
-            connection.disconnect()  # type: ignore[no-untyped-call]
-            raise
-        finally:
-            self._pool.release(connection)
 
     def _key(self, run_id: str) -> str:
         return f"{self._prefix}run:{run_id}"
 
     def _index(self, owner: str | None) -> str:
         return f"{self._prefix}runs" if owner is None else f"{self._prefix}owner:{owner}"
-
-
-def _packed(connection: redis.connection.ConnectionInterface, commands: Sequence[_Command]) -> Sequence[bytes]:
-    try:
-        return [part for words in commands for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
-    except UnicodeEncodeError:
-        # hiredis packs text its own way, and knows nothing of the connection's encoding.
-        encoded = [[encode(word) if isinstance(word, str) else word for word in words] for words in commands]
-        return [part for words in encoded for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
-
-
-def _answer(connection: redis.connection.ConnectionInterface) -> Any:
-    try:
-        return connection.read_response()
-    except redis.ResponseError as error:
-        return error
 
 
 def _flat(texts: Mapping[str, str]) -> Iterator[str]:
