@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from contextlib import ExitStack
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, TypeAlias, get_origin
 
 from .codec import Codec, input_codec, output_codec
+from .codec.shape import Files
 from .context import InfoContext, TaskContext, TaskInfo
 from .errors import TaskDeclarationError, TaskInputError, ValueEncodingError
 from .policy import Viewer
 from .snapshot import JSON
-from .uploads import Uploads
+from .uploads import OpenUploads, Uploads
 
 Injected: TypeAlias = Literal["task", "info", "root"]
 """What a parameter gets that no client gives a value for."""
@@ -88,18 +90,21 @@ class Declaration:
             raise
         return json.dumps(dumped, separators=(",", ":"))
 
-    def load_arguments(self, arguments: str, uploads: Uploads) -> dict[str, Any]:
+    def load_arguments(self, arguments: str, uploads: Files) -> dict[str, Any]:
         """Decode the arguments of a run."""
         return {name: self.parameters[name].codec.load(data, uploads) for name, data in json.loads(arguments).items()}
 
     def bind(
         self, arguments: str, context: TaskContext, uploads: Uploads, load_user: Callable[[Viewer], object]
     ) -> Callable[[], Any]:
-        """Decode the arguments of a run, and return the call that remains."""
-        values = self.load_arguments(arguments, uploads)
+        """Decode the arguments of a run, and return the call that remains; it closes the files that are opened here."""
+        with ExitStack() as failed:
+            files = failed.enter_context(OpenUploads(uploads))
+            values = self.load_arguments(arguments, files)
+            failed.pop_all()
         for name, kind in self._injected.items():
             values[name] = _injection(kind, context, load_user)
-        return lambda: self.function(**values)
+        return partial(_await_and_close if self.is_async else _call_and_close, self.function, values, files)
 
     def drop_uploads(self, arguments: str, uploads: Uploads) -> None:
         """Delete the files that dumped arguments refer to."""
@@ -163,3 +168,13 @@ def _injection(kind: Injected, context: TaskContext, load_user: Callable[[Viewer
     if kind == "task":
         return context
     return TaskInfo(InfoContext(context, load_user)) if kind == "info" else None
+
+
+def _call_and_close(function: Callable[..., Any], values: Mapping[str, Any], files: OpenUploads) -> Any:
+    with files:
+        return function(**values)
+
+
+async def _await_and_close(function: Callable[..., Any], values: Mapping[str, Any], files: OpenUploads) -> Any:
+    with files:
+        return await function(**values)

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, Self, cast
 from uuid import uuid4
 
 from .errors import TaskInputError
@@ -70,6 +70,32 @@ class DirectoryUploads:
         if not key.isalnum():
             raise ValueError(f"expected the key of an upload, got {key!r}.")
         return self._directory / key
+
+
+class OpenUploads:
+    """The files of one attempt, which are closed with the block.
+
+    Args:
+        uploads: Where they are kept.
+    """
+
+    def __init__(self, uploads: Uploads) -> None:
+        self._uploads = uploads
+        self._files = contextlib.ExitStack()
+
+    def save(self, upload: object) -> str:
+        """Keep a file."""
+        return self._uploads.save(upload)
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a kept file until the end of the block."""
+        return self._files.enter_context(contextlib.closing(self._uploads.open(key)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self._files.close()
 
 
 def upload_name(upload: object) -> str:
