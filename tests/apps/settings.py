@@ -1,0 +1,103 @@
+"""How the processes of one test find each other: a `Tasks` out of environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from dramatiq import Broker
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.brokers.redis import RedisBroker
+
+from strawberry_tasks import OwnerPolicy, Tasks, Viewer
+from strawberry_tasks.uploads import DirectoryUploads
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who is signed in."""
+
+    id: str
+    is_staff: bool = False
+    tenant: str | None = None
+
+    def __str__(self) -> str:
+        return f"user {self.id} of {self.tenant}"
+
+
+class TenantPolicy(OwnerPolicy):
+    """Keeps a user's tenant with the runs, and makes the user of it again in the worker."""
+
+    def viewer_of(self, user: Any) -> Viewer:
+        """Name a user, and whose tenant it is."""
+        viewer = super().viewer_of(user)
+        if isinstance(user, User):
+            return Viewer(id=viewer.id, is_staff=viewer.is_staff, claims={"tenant": user.tenant})
+        return viewer
+
+    def load_user(self, viewer: Viewer) -> object:
+        """Make the user again."""
+        tenant = viewer.claims.get("tenant")
+        return User(id=str(viewer.id), tenant=None if tenant is None else str(tenant))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where everything is."""
+
+    url: str
+    """The store."""
+
+    namespace: str
+    """The prefix of its keys."""
+
+    uploads: Path
+    """Where uploads are kept."""
+
+    broker: str = ""
+    """A broker's URL for `Tasks`; with ``stock+`` in front, the one of a broker that the project makes itself."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Further options of `Tasks`; they stay in the process."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read what `environment` wrote."""
+        return cls(
+            url=os.environ["TEST_TASKS_URL"],
+            namespace=os.environ["TEST_TASKS_NAMESPACE"],
+            uploads=Path(os.environ["TEST_TASKS_UPLOADS"]),
+            broker=os.environ["TEST_TASKS_BROKER"],
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What another process needs to know."""
+        return {
+            "TEST_TASKS_URL": self.url,
+            "TEST_TASKS_NAMESPACE": self.namespace,
+            "TEST_TASKS_UPLOADS": str(self.uploads),
+            "TEST_TASKS_BROKER": self.broker,
+        }
+
+    def make_tasks(self) -> Tasks:
+        """Make the `Tasks` of this process."""
+        return Tasks(
+            self.url,
+            broker=self._make_broker(),
+            namespace=self.namespace,
+            policy=TenantPolicy(),
+            uploads=DirectoryUploads(self.uploads),
+            **self.options,
+        )
+
+    def _make_broker(self) -> Broker | str | None:
+        if not self.broker.startswith("stock+"):
+            return self.broker or None
+        url = self.broker.removeprefix("stock+")
+        if url.startswith("amqp"):
+            return RabbitmqBroker(url=url, confirm_delivery=True)
+        return RedisBroker(url=url, namespace=f"{self.namespace}-stock")

@@ -1,0 +1,103 @@
+"""Worker and web processes, as a test starts them and looks at them from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from strawberry_tasks.contrib.embedded import end_watched, start_watched
+from tests.processes import free_port, listens, wait_until
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 30
+
+
+class Program:
+    """A Python module that runs as a process; it ends with the block, and with the tests however they end.
+
+    Args:
+        words: The module's name and its arguments.
+        environment: What it finds in its environment beside what is there.
+        log: Where its output goes.
+    """
+
+    def __init__(self, words: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
+        self._command = [sys.executable, "-m", *words]
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def said(self) -> str:
+        """All that it has printed so far."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def is_ready(self) -> bool:
+        """Tell whether it does its work now."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as output:
+            self._process = start_watched(
+                self._command, environment=self._environment, directory=ROOT, output=output, grace=timedelta(seconds=3)
+            )
+        try:
+            wait_until(lambda: self.is_ready() or self._has_ended, f"the start of {self._command}", START_SECONDS)
+            assert not self._has_ended, self.said
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        if self._process is not None:
+            end_watched(self._process)
+            self._process.wait(10)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+
+class Worker(Program):
+    """Dramatiq's own command line with one worker process.
+
+    Args:
+        broker: Where the broker is, as ``dramatiq`` takes it: a module, or a module and a name in it.
+        threads: How many runs it performs at a time.
+        environment: What it finds in its environment beside what is there.
+        log: Where its output goes.
+    """
+
+    def __init__(self, broker: str, *, environment: Mapping[str, str], log: Path, threads: int = 8) -> None:
+        words = ["dramatiq", broker, "--processes", "1", "--threads", str(threads)]
+        super().__init__(words, environment=environment, log=log)
+
+    def is_ready(self) -> bool:
+        """Tell whether it consumes messages."""
+        return "is ready for action" in self.said
+
+
+class Web(Program):
+    """A uvicorn that serves an ASGI application.
+
+    Args:
+        app: The application, as ``module:name``.
+        environment: What it finds in its environment beside what is there.
+        log: Where its output goes.
+    """
+
+    def __init__(self, app: str, *, environment: Mapping[str, str], log: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.websocket_url = f"ws://127.0.0.1:{self.port}"
+        super().__init__(["uvicorn", app, "--port", str(self.port)], environment=environment, log=log)
+
+    def is_ready(self) -> bool:
+        """Tell whether it accepts connections."""
+        return listens(self.port)
