@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import tempfile
+import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
 
 _DEFAULT_PORT = 8000
+_WEB_SERVER = "web server"
 _MANAGE = [sys.executable, "-m", "sample_app.manage"]
 _WORKER = [sys.executable, "-m", "dramatiq", "sample_app.worker", "--processes", "1", "--threads", "8"]
 _READY_TIMEOUT = timedelta(seconds=60)
@@ -82,8 +84,9 @@ def run_demo(options: Options) -> None:
         )
         supervisor.listen_to_signals()
         try:
+            said = _prepare(supervisor)
             _start(supervisor, options.port)
-            _say_where_to_look(options.port, redis_url, logs)
+            _say_where_to_look(options.port, redis_url, logs, said)
             supervisor.watch()
         except StopRequested:
             print("\nStopping …", flush=True)
@@ -93,14 +96,22 @@ def run_demo(options: Options) -> None:
             supervisor.stop()
 
 
-def _start(supervisor: Supervisor, port: int) -> None:
+def _prepare(supervisor: Supervisor) -> str:
+    """Bring the database up to date; return what there is to know about it."""
     print("Preparing the database …", flush=True)
     supervisor.run("migration", [*_MANAGE, "migrate", "--no-input"], _PREPARE_TIMEOUT)
-    supervisor.run("sample data", [*_MANAGE, "load_sample_data"], _PREPARE_TIMEOUT)
+    return supervisor.run("sample data", [*_MANAGE, "load_sample_data"], _PREPARE_TIMEOUT)
+
+
+def _start(supervisor: Supervisor, port: int) -> None:
     print("Starting the web server and a worker …", flush=True)
-    supervisor.start("web server", _web_server(port))
+    supervisor.start(_WEB_SERVER, _web_server(port))
     supervisor.start("worker", _WORKER)
-    supervisor.wait_until(lambda: _page_answers(port), "The page to answer", _READY_TIMEOUT)
+    try:
+        supervisor.wait_until(lambda: _page_answers(port), "The page to answer", _READY_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        said = supervisor.last_lines(_WEB_SERVER)
+        raise DemoError(f"The page answers with an error: {error}. The web server's last lines:\n\n{said}") from error
 
 
 def _environment(port: int, redis_url: str) -> dict[str, str]:
@@ -146,17 +157,23 @@ def _redis(url: str | None) -> Iterator[str]:
 
 
 def _page_answers(port: int) -> bool:
+    """Tell whether the page is there.
+
+    Raises:
+        HTTPError: If something is there, but not the page.
+    """
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=2) as answer:
             return bool(answer.status == 200)
-    except urllib.error.HTTPError as error:
-        raise NotReadyError(f"The page answers with an error: {error}.") from error
+    except urllib.error.HTTPError:
+        raise
     except OSError:
         return False
 
 
-def _say_where_to_look(port: int, redis_url: str, logs: str) -> None:
+def _say_where_to_look(port: int, redis_url: str, logs: str, data: str) -> None:
     base = f"http://{HOST}:{port}"
+    notes = textwrap.indent(data.strip(), "    ")
     print(
         f"""
   strawberry_tasks is running.
@@ -165,6 +182,8 @@ def _say_where_to_look(port: int, redis_url: str, logs: str) -> None:
     GraphiQL    {base}/graphql
     Redis       {redis_url}
     Logs        {logs}
+
+{notes}
 
   Ctrl-C stops all of it.
 """,

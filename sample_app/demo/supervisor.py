@@ -89,8 +89,8 @@ class Supervisor:
         """Start a process that is to run until `stop`."""
         self._children.append(self._launch(name, command))
 
-    def run(self, name: str, command: Sequence[str], timeout: timedelta) -> None:
-        """Run a process to its end.
+    def run(self, name: str, command: Sequence[str], timeout: timedelta) -> str:
+        """Run a process to its end, and return what it said.
 
         Raises:
             ChildEndedError: If it fails, or one that was started before has ended.
@@ -104,6 +104,7 @@ class Supervisor:
                 child.check()
         finally:
             _end([child])
+        return child.log.read_text(errors="replace")
 
     def wait_until(self, condition: Callable[[], bool], what: str, timeout: timedelta) -> None:
         """Wait for a condition, watching the processes meanwhile.
@@ -130,6 +131,10 @@ class Supervisor:
         while True:
             self._check()
             time.sleep(_POLL_SECONDS)
+
+    def last_lines(self, name: str) -> str:
+        """Return the end of what a started process has said so far."""
+        return next(child.last_lines() for child in self._children if child.name == name)
 
     def stop(self) -> None:
         """End all processes and wait until they are gone."""
