@@ -331,6 +331,24 @@ async def test_leaving_leaves_nothing_behind(place: Place, store: Store, hub: Hu
     await asyncio.to_thread(wait_until, lambda: not _hub_threads(), "the hub's thread has ended")
 
 
+async def test_a_topic_goes_with_its_last_subscriber(place: Place, store: Store, hub: Hub) -> None:
+    """Of two subscribers to a run the first may leave without harm; after the second nobody asks for its changes any more."""
+    create(store)
+    create(store, "other")
+    first, second, other = (hub.watch_run(run_id) for run_id in ("run", "run", "other"))
+    for states in (first, second, other):
+        await take(states)
+
+    await first.aclose()
+    store.claim("run")
+    seen = await take(second)
+    await second.aclose()
+
+    assert seen.version == 2
+    await asyncio.to_thread(wait_until, lambda: place.topics() == {run_topic("other")}, "only the other topic is left")
+    await other.aclose()
+
+
 async def test_a_stream_that_was_never_started_is_nothing(hub: Hub) -> None:
     """Making an iterator and dropping it starts no thread."""
     states = hub.watch_run("run")
