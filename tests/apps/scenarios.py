@@ -129,14 +129,14 @@ def count(task: TaskContext, gate: str, steps: int = 4) -> int:
     return steps
 
 
-async def count_async(task: TaskContext, gate: str, steps: int = 4) -> int:
-    """Report step after step for as long as the gate is closed."""
+async def count_async(task: TaskContext, gate: str, pace: float = 0.05) -> int:
+    """Report a step every so many seconds for as long as the gate is closed."""
     for step in itertools.count(1):
-        task.progress(step, steps * 1000, f"step {step}")
+        task.progress(step, 1_000_000, f"step {step}")
         if Gate(gate).is_open:
-            break
-        await asyncio.sleep(0.05)
-    return steps
+            return step
+        await asyncio.sleep(pace)
+    raise AssertionError("counting never ends")
 
 
 def flaky(task: TaskContext, failures: int) -> int:

@@ -1,9 +1,11 @@
-"""What ``dramatiq`` loads to perform the scenarios."""
+"""What ``dramatiq`` loads to perform the tasks of the test applications."""
 
 from __future__ import annotations
 
+from tests.apps.documents import Seeds
 from tests.apps.scenarios import Scenarios
 from tests.apps.settings import Settings
 
-scenarios = Scenarios(Settings.from_environment().make_tasks())
-tasks = scenarios.tasks
+tasks = Settings.from_environment().make_tasks()
+scenarios = Scenarios(tasks)
+seeds = Seeds(tasks)

@@ -1,0 +1,26 @@
+"""A web process and a worker process, shared by the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.apps.scenarios import Gate
+from tests.sites import Site, running_site
+
+
+@pytest.fixture(scope="session")
+def site(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The plain ASGI application."""
+    with running_site(redis_url, tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """What some tasks wait for; it is open after the test."""
+    gate = Gate(str(tmp_path / "gate"))
+    yield gate
+    gate.open()
