@@ -10,6 +10,7 @@ import strawberry
 import strawberry.federation
 from strawberry.schema.config import StrawberryConfig
 
+from ..errors import ConfigurationError
 from .mutations import TaskMutation
 from .registry import Registry, TasksExtension
 from .roots import BroughtField, Operation, lay_in, query_fields, subscription_fields
@@ -75,14 +76,22 @@ def _with_tasks(
     """Return a schema's arguments with what its extensions bring."""
     config = config or StrawberryConfig()
     extensions = tuple(extensions)
-    for extension in extensions:
-        if isclass(extension) and issubclass(extension, TasksExtension):
-            registry = extension.registry
-            types = [*types, UntypedTaskHandle]
-            for operation, brought in _brought(registry).items():
-                key = operation.lower()
-                roots[key] = lay_in(roots[key], operation, brought, config=config, decorate=decorate)
+    registries = _registries(extensions)
+    if len(registries) > 1:
+        raise ConfigurationError(
+            f"extensions: expected the extension of one Tasks, got those of {len(registries)}. Declare the tasks of a schema on one."
+        )
+    for registry in registries:
+        types = [*types, UntypedTaskHandle]
+        for operation, brought in _brought(registry).items():
+            key = operation.lower()
+            roots[key] = lay_in(roots[key], operation, brought, config=config, decorate=decorate)
     return {**roots, "types": types, "extensions": extensions, "config": config}
+
+
+def _registries(extensions: Iterable[Any]) -> list[Registry]:
+    kinds = [extension if isclass(extension) else type(extension) for extension in extensions]
+    return [kind.registry for kind in kinds if issubclass(kind, TasksExtension)]
 
 
 def _brought(registry: Registry) -> dict[Operation, list[BroughtField]]:
@@ -94,8 +103,13 @@ def _brought(registry: Registry) -> dict[Operation, list[BroughtField]]:
 
 
 def _mutation_fields(registry: Registry) -> list[BroughtField]:
+    # Functions of two modules may have one name, as long as their tasks have two.
     return [
-        BroughtField(attribute=task.function.__name__, field=task.mutation_field(), origin='@tasks.mutation(name="…")')
+        BroughtField(
+            attribute=task.field_options.name or task.function.__name__,
+            field=task.mutation_field(),
+            origin='@tasks.mutation(name="…")',
+        )
         for task in registry.tasks.values()
         if isinstance(task, TaskMutation)
     ]

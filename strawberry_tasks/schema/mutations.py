@@ -40,12 +40,15 @@ class AwaitResult(FieldExtension):
     leaves the awaitable as it is behind extensions that are async alone.
     """
 
-    def resolve(self, next_: SyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], **kwargs: Any) -> Any:
+    # Positional names, so that an argument of the task may be called `source` or `info`.
+    def resolve(  # type: ignore[override]
+        self, next_: SyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], /, **kwargs: Any
+    ) -> Any:
         """Pass on; graphql-core awaits."""
         return next_(source, info, **kwargs)
 
-    async def resolve_async(
-        self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], **kwargs: Any
+    async def resolve_async(  # type: ignore[override]
+        self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], /, **kwargs: Any
     ) -> Any:
         """Await to the end."""
         result: Any = next_(source, info, **kwargs)

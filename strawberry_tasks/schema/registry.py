@@ -6,7 +6,8 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 import strawberry
@@ -97,8 +98,9 @@ def registry_of(info: strawberry.Info[Any, Any]) -> Registry:
         ConfigurationError: If the schema has no tasks.
     """
     for extension in info.schema.extensions:
-        if inspect.isclass(extension) and issubclass(extension, TasksExtension):
-            return extension.registry
+        kind = extension if inspect.isclass(extension) else type(extension)
+        if issubclass(kind, TasksExtension):
+            return kind.registry
     raise ConfigurationError(
         "extensions: expected tasks.extension among the schema's extensions, found none. Write Schema(…, extensions=[tasks.extension])."
     )
@@ -107,7 +109,17 @@ def registry_of(info: strawberry.Info[Any, Any]) -> Registry:
 def handle_type(task: Task[..., Any]) -> Any:
     """Return the Strawberry type of a task's handles."""
     result = task.declaration.result
-    return TypedTaskHandle[result.annotation] if result.typed else UntypedTaskHandle  # type: ignore[name-defined]
+    return TypedTaskHandle[_without_none(result.annotation)] if result.typed else UntypedTaskHandle  # type: ignore[misc]
+
+
+def _without_none(annotation: Any) -> Any:
+    """Strip what `TypedTaskHandle.output` adds itself; Strawberry cannot build an optional of an optional."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[_without_none(arguments[0]), *arguments[1:]]
+    if origin in {Union, UnionType}:
+        return Union[tuple(argument for argument in arguments if argument is not NoneType)]  # noqa: UP007 - a tuple
+    return annotation
 
 
 def resolve(resolution: Coroutine[Any, Any, R]) -> R | Awaitable[R]:

@@ -62,14 +62,18 @@ def lay_in(
     definition = None if root is None else get_object_definition(root)
     if root is not None and (definition is None or issubclass(root, TaskQuery | TaskSubscription)):
         return root  # Not a Strawberry type, which its own check tells best; or a root that has the fields already.
-    existing = {} if definition is None else {config.name_converter.from_field(own): own for own in definition.fields}
-    fields = {}
+    own_fields = [] if definition is None else definition.fields
+    taken = {own.python_name for own in own_fields} | {config.name_converter.from_field(own) for own in own_fields}
+    placed = [task for own in own_fields if (task := started_task(own)) is not None]
+    fields: dict[str, Any] = {}
     for new in brought:
+        if started_task(new.field) in placed:
+            continue
         name = new.field.graphql_name or config.name_converter.apply_naming_config(new.attribute)
-        if name not in existing:
-            fields[new.attribute] = new.field
-        elif started_task(new.field) is None or started_task(existing[name]) is not started_task(new.field):
+        if taken & {name, new.attribute}:
             raise ConfigurationError(_collision(operation, name, new.origin))
+        taken |= {name, new.attribute}
+        fields[new.attribute] = new.field
     if not fields:
         return root
     if root is None or definition is None:
@@ -98,6 +102,6 @@ def _named(
 
 def _collision(operation: Operation, name: str, origin: str) -> str:
     return (
-        f"{operation}.{name}: expected a name that is free, but the {operation} type has a field of its own by that name. "
+        f"{operation}.{name}: expected a name that is free, but the {operation} type has another field by that name. "
         f"Give the task's field another name, or leave it out with None: {origin}."
     )
