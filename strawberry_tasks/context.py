@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import float_info
 from typing import Any
 
 from .policy import Viewer
 from .progress import ProgressReporter
 from .snapshot import Snapshot
+
+_LARGEST = float_info.max
 
 
 class TaskContext:
@@ -60,11 +63,16 @@ class TaskContext:
             message: What is being done; ``None`` leaves it as it was.
 
         Raises:
-            ValueError: If ``current`` or ``total`` is negative or no number.
+            ValueError: If ``current`` or ``total`` is negative or no finite number.
         """
-        if not current >= 0 or (total is not None and not total >= 0):
+        try:
+            valid = 0 <= current <= _LARGEST and (total is None or 0 <= total <= _LARGEST)
+        except (TypeError, ArithmeticError):
+            valid = False
+        if not valid:
             raise ValueError(
-                f"progress(): expected current >= 0 and total >= 0, got current={current!r}, total={total!r}."
+                "progress(): expected current and total to be finite numbers, 0 or more, "
+                f"got current={current!r}, total={total!r}."
             )
         self._reporter.report(current, total, message)
 

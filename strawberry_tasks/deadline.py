@@ -69,7 +69,7 @@ class _Interruption:
         self._timer.cancel()
         with self._lock:
             self._inside = False
-        if self._raised and kind is None:
+        if self._raised and kind is not DeadlineExceeded:
             # Set but not delivered yet: it would surface in whatever this thread does next.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
 

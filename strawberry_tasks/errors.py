@@ -96,6 +96,9 @@ class TaskError(StrawberryTasksError):
         code: For programs; stands in ``failure.code``.
         retry: Whether another attempt may follow.
         retry_after: How long to wait before the next attempt, instead of the task's own backoff.
+
+    Raises:
+        ValueError: If ``retry_after`` is no `timedelta`, or a negative one.
     """
 
     def __init__(
@@ -106,8 +109,12 @@ class TaskError(StrawberryTasksError):
         retry: bool = True,
         retry_after: timedelta | None = None,
     ) -> None:
-        self.message = message
-        self.code = code
+        waits: object = retry_after
+        if waits is not None and not (isinstance(waits, timedelta) and waits >= timedelta(0)):
+            raise ValueError(f"TaskError: expected retry_after to be a timedelta of 0 or more, got {retry_after!r}.")
+        # An exception or a lazy translation is often passed as the message.
+        self.message = str(message)
+        self.code = str(code)
         self.retry = retry
         self.retry_after = retry_after
         super().__init__(message)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import logging
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +15,7 @@ from .config import TaskOptions
 from .context import TaskContext
 from .deadline import DeadlineExceeded, await_within, call_within
 from .errors import StoreUnavailableError, TaskError, ValueEncodingError
-from .progress import ProgressFlusher
+from .progress import ProgressFlusher, encodable
 from .snapshot import JSON, Failure, Snapshot
 from .status import TaskStatus
 from .stores.base import Change, Claim, Store
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 SETTLE_PATIENCE = timedelta(seconds=60)
 """How long an attempt that has ended tries to write its outcome to a store that is away."""
+
+_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError)
+"""What a function may raise past ``except Exception`` without meaning the worker."""
 
 RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 """Runs a coroutine on the process's event loop, and waits for its result."""
@@ -118,7 +123,7 @@ def _execute(work: Work, claim: Claim, context: TaskContext, run_coroutine: RunC
         return _failed(work, claim.snapshot, error, failure, final=True)
     limit = work.options.timeout
     try:
-        value = run_coroutine(await_within(limit, call())) if work.is_async else call_within(limit, call)
+        value = run_coroutine(await_within(limit, _contained(call()))) if work.is_async else call_within(limit, call)
         return _Outcome(values={"status": TaskStatus.COMPLETED, "result": work.dump_result(value)})
     except TaskError as error:
         failure = Failure(code=error.code, message=error.message)
@@ -129,9 +134,17 @@ def _execute(work: Work, claim: Claim, context: TaskContext, run_coroutine: RunC
         seconds = limit.total_seconds() if limit else 0
         message = f"The task took longer than its limit of {seconds:g} seconds."
         return _failed(work, claim.snapshot, error, Failure(code="TIMED_OUT", message=message))
-    except Exception as error:  # noqa: BLE001 - the worker's boundary
+    except (Exception, *_ESCAPES) as error:  # noqa: BLE001 - the worker's boundary
         failure = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")
         return _failed(work, claim.snapshot, error, failure)
+
+
+async def _contained(awaitable: Awaitable[Any]) -> Any:
+    try:
+        return await awaitable
+    except SystemExit as error:
+        # It would end the event loop, and with it every other async attempt of this process.
+        raise RuntimeError(f"The task called sys.exit({error.code!r}).") from error
 
 
 def _failed(
@@ -145,9 +158,9 @@ def _failed(
 ) -> _Outcome:
     detailed = Failure(
         code=failure.code,
-        message=failure.message,
+        message=encodable(failure.message),
         exception=type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
+        traceback=encodable("".join(traceback.format_exception(error))),
     )
     if final or run.attempt > run.max_retries:
         logger.warning("Run %s (%s) failed: %s", run.id, run.name, failure.message)

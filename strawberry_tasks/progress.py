@@ -21,12 +21,10 @@ class ProgressReporter:
     """What one attempt has reported last; costs no I/O."""
 
     __slots__ = (
-        "_current",
-        "_message",
+        "_latest",
         "_percent",
         "_schedule",
         "_scheduled",
-        "_total",
         "attempt",
         "run_id",
         "superseded",
@@ -38,18 +36,18 @@ class ProgressReporter:
         self.superseded = False
         self._schedule = schedule
         self._scheduled = False
-        self._current: float | None = None
-        self._total: float | None = None
-        self._message: str | None = None
+        # One tuple, so that the thread that writes never sees the units of one report with the total of another.
+        self._latest: tuple[float | None, float | None, str | None] = (None, None, None)
         self._percent = 0.0
 
     def report(self, current: float, total: float | None, message: str | None) -> None:
         """Remember the latest progress, and see to it that it is written."""
-        self._current = current
-        if total is not None:
-            self._total = total
-        if message is not None:
-            self._message = message
+        _, last_total, last_message = self._latest
+        self._latest = (
+            current,
+            last_total if total is None else total,
+            last_message if message is None else message,
+        )
         if not self._scheduled:
             self._scheduled = True
             self._schedule(self)
@@ -62,15 +60,17 @@ class ProgressReporter:
 
     def values(self) -> dict[str, Any]:
         """Return the latest progress as snapshot attributes; empty if nothing was reported."""
-        if self._current is None:
+        current, total, message = self._latest
+        if current is None:
             return {}
-        if self._total:
-            self._percent = max(self._percent, min(100.0, 100.0 * self._current / self._total))
+        units, units_in_all = float(current), None if total is None else float(total)
+        if units_in_all:
+            self._percent = max(self._percent, min(100.0, 100.0 * units / units_in_all))
         return {
             "progress": self._percent,
-            "progress_current": float(self._current),
-            "progress_total": None if self._total is None else float(self._total),
-            "progress_message": self._message,
+            "progress_current": units,
+            "progress_total": units_in_all,
+            "progress_message": None if message is None else encodable(str(message)),
         }
 
 
@@ -118,7 +118,8 @@ class ProgressFlusher:
                 self._closed.wait(self._interval)
             else:
                 with self._lock:
-                    self._dirty += batch
+                    # What is reported while the store is away stands in both.
+                    self._dirty = list(dict.fromkeys([*batch, *self._dirty]))
                 self._wake.set()
                 self._closed.wait(max(self._interval, _PAUSE))
 
@@ -131,6 +132,14 @@ class ProgressFlusher:
         except StoreUnavailableError as error:
             logger.warning("The progress of %d runs waits for the store: %s", len(pending), error)
             return False
+        except Exception:
+            logger.exception("The progress of %d runs could not be written.", len(pending))
+            return True
         for reporter, outcome in zip(pending, outcomes, strict=True):
             reporter.superseded = outcome is None
         return True
+
+
+def encodable(text: str) -> str:
+    """Replace what UTF-8 cannot encode, such as the odd bytes of a file's name."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
