@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .backends import open_backend
 from .backends.base import Backend
-from .config import Config, TaskOptions, check_name, options
+from .config import Config, TaskOptions, check_graphql_name, check_name, check_port, options
 from .declaration import Declaration
 from .decorator import MutationDecorator, TaskDecorator
 from .errors import ConfigurationError, TaskDeclarationError, TaskNotFoundError
@@ -87,11 +88,13 @@ class Tasks:
             namespace=namespace,
             result_ttl=result_ttl,
             progress_interval=progress_interval,
-            fields=fields or {},
+            fields={} if fields is None else fields,
             defaults=TaskOptions(queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout),
         )
-        self.policy: Policy = policy or OwnerPolicy()
-        self.uploads: Uploads = uploads or DirectoryUploads()
+        self.policy: Policy = OwnerPolicy() if policy is None else check_port("policy", policy, Policy)
+        self.uploads: Uploads = DirectoryUploads() if uploads is None else check_port("uploads", uploads, Uploads)
+        if scalar_map is not None and not isinstance(scalar_map, Mapping):
+            raise ConfigurationError(f"scalar_map: expected a dict of types and their scalars, got {scalar_map!r}.")
         self._scalar_map = dict(scalar_map or {})
         self._tasks: dict[str, Task[..., Any]] = {}
         self._backend = open_backend(backend, url, broker, namespace=namespace, perform=self.perform)
@@ -142,6 +145,7 @@ class Tasks:
             ConfigurationError: If an option cannot work.
             TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
         """
+        _check_parentheses(bare)
         own = options(
             self.config.defaults, queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout
         )
@@ -186,6 +190,9 @@ class Tasks:
             ConfigurationError: If an option cannot work.
             TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
         """
+        _check_parentheses(bare)
+        if name is not None:
+            check_graphql_name("name", name)
         own = options(
             self.config.defaults, queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout
         )
@@ -264,7 +271,10 @@ class Tasks:
         return Environment(runtime=self.runtime, policy=self.policy, uploads=self.uploads)
 
     def _declaration(self, function: Callable[..., Any], name: str | None) -> Declaration:
-        name = name or _camel_case(function.__name__)
+        if not inspect.isroutine(function):
+            raise TaskDeclarationError(f"expected a function to make a task of, got {function!r}.")
+        if name is None:
+            name = _camel_case(function.__name__)
         check_name("name", name)
         if name in self._tasks:
             raise TaskDeclarationError(

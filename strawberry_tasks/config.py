@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 from .errors import ConfigurationError
+
+Port = TypeVar("Port")
 
 SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys", "memory")
 """What the URL of a store may start with."""
@@ -24,6 +26,13 @@ MAX_PAGE = 100
 """How many runs one page of `tasks` holds at the most."""
 
 
+FIELDS = ("task", "tasks", "taskProgress", "taskUpdated")
+"""The query and subscription fields that the extension brings."""
+
+LONGEST = timedelta(days=36_500)
+"""The longest duration that a setting may have: a date that lies so far ahead can still be told."""
+
+_GRAPHQL_NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]{0,199}")
 _QUEUE = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]{0,199}")
 
 
@@ -88,14 +97,11 @@ class Config:
     """What holds for a task that says nothing else."""
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in SCHEMES:
-            raise ConfigurationError(
-                f"url: expected one that starts with {', '.join(f'{scheme}://' for scheme in SCHEMES)}, "
-                f"got {urlsplit(self.url).scheme or 'none'}:// ."
-            )
+        check_url("url", self.url)
         check_name("namespace", self.namespace)
         check_duration("result_ttl", self.result_ttl)
         check_duration("progress_interval", self.progress_interval, zero=True)
+        check_fields(self.fields)
 
 
 def options(defaults: TaskOptions, **own: object) -> TaskOptions:
@@ -107,6 +113,35 @@ def options(defaults: TaskOptions, **own: object) -> TaskOptions:
     merged = {item.name: getattr(defaults, item.name) for item in fields(TaskOptions)}
     merged.update({name: value for name, value in own.items() if value is not None})
     return TaskOptions(**merged)
+
+
+def check_url(setting: str, value: object) -> None:
+    """Refuse what is not the URL of a store. The URL itself may hold a password, and is not repeated."""
+    scheme = value.partition("://")[0].lower() if isinstance(value, str) and "://" in value else ""
+    if scheme not in SCHEMES:
+        got = f"{scheme}://" if scheme else f"{type(value).__name__} without a scheme"
+        raise ConfigurationError(
+            f"{setting}: expected one that starts with {', '.join(f'{known}://' for known in SCHEMES)}, got {got}."
+        )
+
+
+def check_fields(fields: Mapping[str, str | None]) -> None:
+    """Refuse other names for fields that there are not, and names that GraphQL does not take."""
+    if not isinstance(fields, Mapping):
+        raise ConfigurationError(f"fields: expected a dict of field names, got {fields!r}.")
+    for origin, name in fields.items():
+        if origin not in FIELDS:
+            raise ConfigurationError(f"fields: expected {', '.join(FIELDS)} as keys, got {origin!r}.")
+        if name is not None:
+            check_graphql_name(f"fields[{origin!r}]", name)
+
+
+def check_graphql_name(setting: str, value: object) -> None:
+    """Refuse what cannot name a GraphQL field."""
+    if not isinstance(value, str) or not _GRAPHQL_NAME.fullmatch(value):
+        raise ConfigurationError(
+            f"{setting}: expected a name of letters, digits and '_' that does not start with a digit, got {value!r}."
+        )
 
 
 def check_name(setting: str, value: object) -> None:
@@ -123,10 +158,21 @@ def check_queue(setting: str, value: object) -> None:
         )
 
 
+def check_port(setting: str, value: Port, protocol: type) -> Port:
+    """Refuse an object that lacks a method of a protocol; return it otherwise."""
+    names = [name for name in vars(protocol) if not name.startswith("_")]
+    missing = [name for name in names if not callable(getattr(value, name, None))]
+    if missing or isinstance(value, type):
+        lack = f" without {', '.join(missing)}()" if missing else "; make an instance of it"
+        raise ConfigurationError(f"{setting}: expected an object like {protocol.__name__}, got {value!r}{lack}.")
+    return value
+
+
 def check_count(setting: str, value: object) -> None:
     """Refuse what is not a whole number from 0 upward."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ConfigurationError(f"{setting}: expected a whole number, 0 or more, got {value!r}.")
+    # Clients see it as an Int, which has 32 bits.
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
+        raise ConfigurationError(f"{setting}: expected a whole number from 0 to {2**31 - 1}, got {value!r}.")
 
 
 def check_duration(setting: str, value: object, *, zero: bool = False) -> None:
@@ -136,3 +182,5 @@ def check_duration(setting: str, value: object, *, zero: bool = False) -> None:
         raise ConfigurationError(f"{setting}: expected a timedelta, got {value!r}.{hint}")
     if value < timedelta(0) or (value == timedelta(0) and not zero):
         raise ConfigurationError(f"{setting}: expected a positive duration, got {value!r}.")
+    if value > LONGEST:
+        raise ConfigurationError(f"{setting}: expected at most {LONGEST.days} days, got {value!r}.")

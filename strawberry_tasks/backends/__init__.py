@@ -30,7 +30,10 @@ def open_backend(
     # Imported when needed: a client of Redis takes a quarter of the time that Strawberry and Dramatiq take to import, and neither
     # `memory://` nor a schema export wants one.
     in_memory = urlsplit(url).scheme == "memory"
-    name = name or ("thread" if in_memory else "dramatiq")
+    if name is None:
+        name = "thread" if in_memory else "dramatiq"
+    if broker is not None and name in {"sync", "thread"}:
+        raise ConfigurationError(f"broker: expected none, since the backend {name!r} has no use for it.")
     if name == "sync":
         from .sync import SyncBackend  # noqa: PLC0415
 
@@ -45,9 +48,21 @@ def open_backend(
         raise ConfigurationError(
             'backend: expected "thread" or "sync" with memory://, got "dramatiq": its worker processes could not see the state.'
         )
+    return _dramatiq_backend(url, broker, namespace=namespace, perform=perform)
+
+
+def _dramatiq_backend(url: str, broker: Broker | str | None, *, namespace: str, perform: Perform) -> Backend:
     from .dramatiq import DramatiqBackend, offer_to_command_line, redis_broker  # noqa: PLC0415
 
     if broker is None or isinstance(broker, str):
-        broker = redis_broker(broker or url, namespace=f"{namespace}-queue")
+        setting, place = ("url", url) if broker is None else ("broker", broker)
+        # redis-py knows Valkey under its own name alone.
+        place = "redis" + place.removeprefix("valkey") if place.startswith("valkey") else place
+        try:
+            broker = redis_broker(place, namespace=f"{namespace}-queue")
+        except ValueError as error:
+            raise ConfigurationError(f"{setting}: expected a Redis URL such as redis://host:6379/0.") from error
         offer_to_command_line(broker)
+    if not callable(getattr(broker, "enqueue", None)):
+        raise ConfigurationError(f"broker: expected a Dramatiq broker or a Redis URL, got {broker!r}.")
     return DramatiqBackend(broker, perform)
