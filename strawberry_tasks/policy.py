@@ -23,6 +23,14 @@ class Viewer:
     claims: Mapping[str, JSON] = field(default_factory=dict)
     """What a task needs to know of who started it, e.g. a tenant; kept with the run."""
 
+    def __post_init__(self) -> None:
+        # An empty owner would be stored as none, and a run of nobody is open to everybody.
+        named: object = self.id
+        if named is not None and not (isinstance(named, str) and named):
+            raise ValueError(
+                f"Viewer: expected an id that is a text of at least one character, or None, got {self.id!r}."
+            )
+
 
 NOBODY = Viewer()
 """The viewer of a context without an authenticated user."""
@@ -83,7 +91,7 @@ class OwnerPolicy:
                 value = getattr(user, attribute, None)
             except NotImplementedError:  # Starlette's BaseUser leaves `identity` to its subclasses.
                 continue
-            if value is not None:
+            if value is not None and str(value):
                 return Viewer(id=str(value), is_staff=bool(getattr(user, "is_staff", False)))
         return NOBODY
 

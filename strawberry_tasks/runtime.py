@@ -70,7 +70,7 @@ class Runtime:
         self.coroutines = CoroutineThread()
         self.executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
 
-    async def off_loop(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def off_loop(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function that does I/O without blocking the running event loop; context variables are passed on."""
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()

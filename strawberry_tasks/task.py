@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from .config import TaskOptions, check_queue
+from .config import LONGEST, TaskOptions, check_queue
 from .context import TaskContext
 from .declaration import Declaration
 from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError
@@ -20,6 +21,8 @@ from .snapshot import JSON, Snapshot
 from .stores.base import NewRun
 from .takeback import take_back
 from .uploads import Uploads
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,10 +140,12 @@ class Task(Generic[P, R]):
         run_id = str(uuid4())
         try:
             return self._record_and_send(runtime, run_id, arguments)
-        except (QueueUnavailableError, StoreUnavailableError) as error:
-            self.release(arguments)
+        except BaseException as error:
             take_back(runtime.store, run_id)
-            raise QueueUnavailableError from error
+            self._release_quietly(run_id, arguments)
+            if isinstance(error, QueueUnavailableError | StoreUnavailableError):
+                raise QueueUnavailableError from error
+            raise
 
     def handle(self, run: Snapshot) -> Handle[R]:
         """Return the handle of a run of this task."""
@@ -166,6 +171,12 @@ class Task(Generic[P, R]):
     def release(self, arguments: str) -> None:
         """Delete the files that a run's arguments refer to."""
         self.declaration.drop_uploads(arguments, self._environment.uploads)
+
+    def _release_quietly(self, run_id: str, arguments: str) -> None:
+        try:
+            self.release(arguments)
+        except Exception:
+            logger.exception("Run %s was not started, but its uploads could not be removed.", run_id)
 
     def _record_and_send(self, runtime: Runtime, run_id: str, arguments: str) -> Snapshot:
         run = runtime.store.create(
@@ -193,6 +204,6 @@ def _wait(delay: timedelta | None, eta: datetime | None) -> timedelta | None:
         if eta.tzinfo is None:
             raise TaskInputError(f"using(): expected an eta with a timezone, got {eta!r}. Write eta.replace(tzinfo=…).")
         return max(eta - datetime.now(UTC), timedelta(0))
-    if delay is not None and delay < timedelta(0):
-        raise TaskInputError(f"using(): expected a delay of 0 or more, got {delay!r}.")
+    if delay is not None and not timedelta(0) <= delay <= LONGEST:
+        raise TaskInputError(f"using(): expected a delay of 0 to {LONGEST.days} days, got {delay!r}.")
     return delay

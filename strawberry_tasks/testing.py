@@ -88,7 +88,7 @@ class Recorder:
         """Return the runs of one task."""
         return [run for run in self.runs if run.task.name == task.name]
 
-    def assert_enqueued(self, task: Task[..., Any], **arguments: object) -> EnqueuedRun:
+    def assert_enqueued(self, task: Task[..., Any], /, **arguments: object) -> EnqueuedRun:
         """Return the one run of the task that has these arguments; others that it has do not matter.
 
         Raises:
