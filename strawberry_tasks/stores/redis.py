@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from importlib.resources import files
 from typing import Any, Final
 
 from redis.exceptions import NoScriptError
@@ -13,28 +11,20 @@ from redis.exceptions import NoScriptError
 from ..snapshot import Snapshot, from_fields, to_fields
 from ..status import TaskStatus
 from .base import LIVE_TTL, Change, Claim, NewRun, Page, cursor_of, parse_cursor
-from .redis_connections import Command, Connections
+from .redis_connections import Connections, Server
 from .redis_feed import RedisFeed
 from .redis_link import client_name, redis_url
 from .redis_record import FIELDS, snapshot_of
+from .redis_script import Call, Script, load_script
 
 _LIVE_MS: Final = LIVE_TTL // timedelta(milliseconds=1)
 
 
-class _Script:
-    """One Lua script, called by its hash."""
-
-    def __init__(self, name: str) -> None:
-        here = files(__package__)
-        self.text = "\n".join((here / f"{part}.lua").read_text(encoding="utf-8") for part in ("shared", name))
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-    def command(self, keys: Sequence[str], *arguments: str | int) -> Command:
-        """Return the words of the call."""
-        return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
+def _load(name: str) -> Script:
+    return load_script(str(__package__), "shared", name)
 
 
-_CREATE, _CLAIM, _APPLY, _DISCARD, _LIST = map(_Script, ("create", "claim", "apply", "discard", "list"))
+_CREATE, _CLAIM, _APPLY, _DISCARD, _LIST = map(_load, ("create", "claim", "apply", "discard", "list"))
 
 
 class RedisStore:
@@ -53,48 +43,48 @@ class RedisStore:
         self._result_ms = result_ttl // timedelta(milliseconds=1)
         self._connections = Connections(self._url, client_name=client_name(namespace, "store"))
 
+    @property
+    def server(self) -> Server:
+        """Where it keeps the runs."""
+        return self._connections.server
+
     def create(self, run: NewRun) -> Snapshot:
         """Record a run as PENDING; one of that id that is there already comes back as it is."""
-        values: dict[str, Any] = {
-            "id": run.id,
-            "name": run.name,
-            "queue": run.queue,
-            "status": TaskStatus.PENDING,
-            "version": 1,
-            "max_retries": run.max_retries,
-            "owner": run.owner,
-            "claims": run.claims,
-        }
-        texts = to_fields(values)
-        delay = _millis(run.delay)
-        command = _CREATE.command(
+        call = self.creation(run)
+        while True:
+            answer = self._call(call, repeatable=True)
+            if answer is not None:
+                return self.created(run, answer)
+            (present,) = self.read([run.id])
+            if present is not None:
+                return present
+
+    def creation(self, run: NewRun) -> Call:
+        """Return the call that records a run; it may be joined with another. It answers nothing if the run was there."""
+        return _CREATE.call(
             [self._key(run.id), self._index(None), *([self._index(run.owner)] if run.owner else [])],
             self._prefix,
             run.id,
             run.owner or "",
             max(_LIVE_MS, self._result_ms),
-            delay,
+            _millis(run.delay),
             "arguments",
             run.arguments,
-            *_flat(texts),
+            *_flat(to_fields(_new_values(run))),
         )
-        while True:
-            times = self._call(_CREATE, command, repeatable=True)
-            if times is not None:
-                return from_fields({**texts, "created_at": times[0], "scheduled_for": times[1]})
-            (present,) = self.read([run.id])
-            if present is not None:
-                return present
+
+    def created(self, run: NewRun, answer: Sequence[str]) -> Snapshot:
+        """Return the run as `creation` has recorded it."""
+        created_at, scheduled_for = answer
+        return from_fields({**to_fields(_new_values(run)), "created_at": created_at, "scheduled_for": scheduled_for})
 
     def discard(self, run_id: str) -> None:
         """Forget a run that no worker has claimed."""
-        command = _DISCARD.command([self._key(run_id)], self._prefix, run_id)
-        self._call(_DISCARD, command, repeatable=True)
+        self._call(_DISCARD.call([self._key(run_id)], self._prefix, run_id), repeatable=True)
 
     def claim(self, run_id: str) -> Claim | None:
         """Start the next attempt of a run, unless it is gone or terminal."""
-        command = _CLAIM.command([self._key(run_id)], self._prefix, run_id, _LIVE_MS)
-        record = self._call(_CLAIM, command)
+        record = self._call(_CLAIM.call([self._key(run_id)], self._prefix, run_id, _LIVE_MS))
         if record is None:
             return None
         texts = dict(zip(record[::2], record[1::2], strict=True))
@@ -102,12 +92,12 @@ class RedisStore:
 
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
         """Apply each change on its own, and return the new versions, ``None`` where refused."""
-        commands = [self._change(change) for change in changes]
+        calls = [self.change(change) for change in changes]
         # Repeatable: progress is the same when written twice, and the end of an attempt says that it was there.
-        answers = self._connections.exchange(commands, repeatable=True)
+        answers = self._connections.exchange([call.command for call in calls], repeatable=True)
         for position, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
-                answers[position] = self._call(_APPLY, commands[position], repeatable=True)
+                answers[position] = self._call(calls[position], repeatable=True)
             elif isinstance(answer, Exception):
                 raise answer
         return answers
@@ -122,9 +112,9 @@ class RedisStore:
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
         millis, run_id = ("", "") if after is None else parse_cursor(after)
-        command = _LIST.command([self._index(owner)], self._prefix, first, millis, run_id, *FIELDS)
+        call = _LIST.call([self._index(owner)], self._prefix, first, millis, run_id, *FIELDS)
         while True:
-            has_more, *rows = self._call(_LIST, command, repeatable=True)
+            has_more, *rows = self._call(call, repeatable=True)
             runs = [run for row in rows if (run := snapshot_of(row))]
             if runs or not has_more:
                 return Page(runs=runs, cursor=cursor_of(runs[-1]) if has_more else None)
@@ -137,10 +127,11 @@ class RedisStore:
         """Give back connections; the store can be used again and reconnects."""
         self._connections.close()
 
-    def _change(self, change: Change) -> Command:
+    def change(self, change: Change) -> Call:
+        """Return the call that applies a change; it may be joined with another. It answers nothing if it is refused."""
         status = change.values.get("status")
         ends = status is not None and TaskStatus(status).is_terminal
-        return _APPLY.command(
+        return _APPLY.call(
             [self._key(change.run_id)],
             self._prefix,
             change.run_id,
@@ -151,10 +142,11 @@ class RedisStore:
             *_flat(to_fields(change.values)),
         )
 
-    def _call(self, script: _Script, command: Command, *, repeatable: bool = False) -> Any:
-        (answer,) = self._connections.exchange([command], repeatable=repeatable)
+    def _call(self, call: Call, *, repeatable: bool = False) -> Any:
+        (answer,) = self._connections.exchange([call.command], repeatable=repeatable)
         if isinstance(answer, NoScriptError):
-            (_, answer) = self._connections.exchange([("SCRIPT", "LOAD", script.text), command], repeatable=repeatable)
+            load = ("SCRIPT", "LOAD", call.script.text)
+            (_, answer) = self._connections.exchange([load, call.command], repeatable=repeatable)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -164,6 +156,19 @@ class RedisStore:
 
     def _index(self, owner: str | None) -> str:
         return f"{self._prefix}runs" if owner is None else f"{self._prefix}owner:{owner}"
+
+
+def _new_values(run: NewRun) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "queue": run.queue,
+        "status": TaskStatus.PENDING,
+        "version": 1,
+        "max_retries": run.max_retries,
+        "owner": run.owner,
+        "claims": run.claims,
+    }
 
 
 def _flat(texts: Mapping[str, str]) -> Iterator[str]:

@@ -13,8 +13,11 @@ from redis.retry import Retry
 
 from .redis_link import CONNECTION_OPTIONS, address, encode, unavailable
 
-Command: TypeAlias = "tuple[str | int, ...]"
+Command: TypeAlias = "tuple[str | int | float | bytes, ...]"
 """The words of a command."""
+
+Server: TypeAlias = "tuple[str, int]"
+"""A server's address and the number of a database there."""
 
 
 class Connections:
@@ -26,13 +29,19 @@ class Connections:
     Args:
         url: Where the server is.
         client_name: What the connections are called in ``CLIENT LIST``.
+        options: How they differ from others.
+
+    Attributes:
+        address: The server, for messages.
+        server: The server and the database.
     """
 
-    def __init__(self, url: str, *, client_name: str) -> None:
+    def __init__(self, url: str, *, client_name: str, **options: object) -> None:
         self._pool = redis.ConnectionPool.from_url(
-            url, **CONNECTION_OPTIONS, retry=Retry(NoBackoff(), 0), client_name=client_name
+            url, **{**CONNECTION_OPTIONS, **options}, retry=Retry(NoBackoff(), 0), client_name=client_name
         )
         self.address = address(self._pool.connection_kwargs)
+        self.server: Server = (self.address, int(self._pool.connection_kwargs.get("db") or 0))
         self._idle: list[ConnectionInterface] = []
         self._pid = os.getpid()
 
