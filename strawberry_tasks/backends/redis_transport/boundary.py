@@ -1,0 +1,53 @@
+"""What the transport does where a worker begins and ends, and where it takes up a message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dramatiq import Worker
+from dramatiq.broker import Broker, MessageProxy
+from dramatiq.common import iter_queue
+from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import Middleware, SkipMessage
+
+from .delivery import Delivery
+
+if TYPE_CHECKING:
+    from .broker import RedisTransport
+
+
+class WorkerBoundary(Middleware):
+    """Stands before all other middleware of a transport, which adds it itself."""
+
+    def __init__(self, transport: RedisTransport) -> None:
+        self._transport = transport
+
+    @property
+    def actor_options(self) -> set[str]:
+        """Dramatiq's name for the priority that a queue knows of: the higher, the earlier."""
+        return {"broker_priority"}
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        """Let messages in, and say what the server may lose."""
+        self._transport.stopping = False
+        self._transport.warn_of_losses()
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        """Give back at once what no thread has begun: Dramatiq would wait for those that have."""
+        waiting = []
+        for item in iter_queue(worker.work_queue):  # type: ignore[no-untyped-call]
+            waiting.append(item.message)
+            worker.work_queue.task_done()
+        try:
+            self._transport.stop_intake([message for message in waiting if isinstance(message, Delivery)])
+        except ConnectionClosed as error:
+            broker.logger.warning("Messages that were fetched wait for their leases to lapse: %s", error)
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Skip what is in other hands, and note the beginning of what may kill the worker."""
+        if not isinstance(message, Delivery):
+            return
+        if message.lost:
+            raise SkipMessage("It is in other hands.")
+        if message.suspect:
+            self._transport.begin(message)

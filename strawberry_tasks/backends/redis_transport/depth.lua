@@ -1,0 +1,10 @@
+-- Count the messages of a queue.
+-- KEYS[1]  the queue
+-- ARGV[1]  how long dead ones are kept, ms
+-- Returns {ready, delayed, in flight, dead}.
+return {
+  redis.call('ZCARD', ready),
+  redis.call('ZCARD', delayed),
+  redis.call('ZCARD', leases),
+  redis.call('ZCOUNT', dead, text(now_ms() - ARGV[1]), '+inf')
+}

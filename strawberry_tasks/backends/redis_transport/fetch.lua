@@ -1,0 +1,73 @@
+-- Lease messages; before that, promote those that are due, and take back those whose lease has lapsed.
+-- KEYS[1]  the queue
+-- ARGV[1]  at most so many messages    ARGV[2]  lease, ms    ARGV[3]  after so many lapses it is dead
+-- ARGV[4]  how long dead ones are kept, ms    ARGV[5]  at most so many messages are promoted, and taken back
+-- Returns {ms until there is something to do, or -1; {id, token, 1 if a lease of it has lapsed before, message, and so on};
+-- {id, reason, message, and so on, of dead ones that are to be told about}}.
+local lease, retention, most = tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5]
+local now = now_ms()
+local grace = beat(now, lease)
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', text(now), 'LIMIT', 0, most)) do
+  redis.call('ZREM', delayed, id)
+  queue_up(id, base_of(id))
+end
+
+if now >= grace then
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', text(now), 'LIMIT', 0, most)) do
+    redis.call('ZREM', leases, id)
+    -- The first time nobody knows which of a worker's messages has killed it; later on those that were not begun are innocent.
+    local count = tonumber(redis.call('HGET', lapses, id) or 0)
+    if redis.call('HDEL', started, id) == 1 or count == 0 then
+      count = redis.call('HINCRBY', lapses, id, 1)
+    end
+    if count >= tonumber(ARGV[3]) then
+      bury(id, redis.call('HGET', messages, id), 'DELIVERIES_EXHAUSTED', now, retention, 0)
+    else
+      put_back(id)
+    end
+  end
+end
+
+local leased = {}
+if tonumber(ARGV[1]) > 0 then
+  local popped = redis.call('ZPOPMIN', ready, ARGV[1])
+  for i = 1, #popped, 2 do
+    local id = popped[i]
+    leased[#leased + 1] = id
+    leased[#leased + 1] = redis.call('HINCRBY', deliveries, id, 1)
+    leased[#leased + 1] = redis.call('HEXISTS', lapses, id)
+    leased[#leased + 1] = redis.call('HGET', messages, id)
+    redis.call('ZADD', leases, text(now + lease), id)
+  end
+end
+
+local news = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', untold, '-inf', text(now), 'LIMIT', 0, 10)) do
+  local message = redis.call('HGET', letters, id)
+  if message then
+    redis.call('ZADD', untold, text(now + lease), id)
+    news[#news + 1] = id
+    news[#news + 1] = redis.call('HGET', reasons, id)
+    news[#news + 1] = message
+  else
+    redis.call('ZREM', untold, id)
+  end
+end
+
+if redis.call('EXISTS', ready) == 1 then
+  wake()
+  return {0, leased, news}
+end
+redis.call('DEL', wake_list)
+local next_time
+local function consider(key, earliest)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+  if first and (not next_time or tonumber(first) < next_time) then
+    next_time = math.max(tonumber(first), earliest)
+  end
+end
+consider(leases, grace)
+consider(delayed, now)
+consider(untold, now)
+return {next_time and next_time - now or -1, leased, news}

@@ -1,0 +1,6 @@
+-- Forget all messages of a queue, dead ones aside.
+-- KEYS[1]  the queue
+-- Returns how many there were.
+local count = redis.call('HLEN', messages)
+redis.call('DEL', messages, places, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
+return count

@@ -1,0 +1,19 @@
+-- Release deliveries that were not performed; their messages stand where they have stood.
+-- KEYS[1]  the queue
+-- ARGV     id and token in turn
+-- Returns how many were given back.
+local count = 0
+for i = 1, #ARGV, 2 do
+  local id = ARGV[i]
+  if holds(id, ARGV[i + 1]) then
+    redis.call('HINCRBY', deliveries, id, 1)
+    redis.call('HDEL', started, id)
+    redis.call('ZREM', leases, id)
+    put_back(id)
+    count = count + 1
+  end
+end
+if count > 0 then
+  wake()
+end
+return count

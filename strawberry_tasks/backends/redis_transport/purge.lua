@@ -1,0 +1,15 @@
+-- Delete dead letters.
+-- KEYS[1]  the queue
+-- ARGV     their ids; none means all
+-- Returns how many were deleted.
+if #ARGV == 0 then
+  local count = redis.call('ZCARD', dead)
+  redis.call('DEL', dead, letters, reasons, untold)
+  return count
+end
+local count = 0
+for _, id in ipairs(ARGV) do
+  count = count + redis.call('HEXISTS', letters, id)
+  drop_letter(id)
+end
+return count

@@ -1,0 +1,23 @@
+-- Renew the leases of deliveries.
+-- KEYS[1]  the queue
+-- ARGV[1]  lease, ms    ARGV[2…] id and token in turn
+-- Returns for each 1 if it holds, or 0 if the message is gone or was handed out again.
+local now, lease = now_ms(), tonumber(ARGV[1])
+beat(now, lease)
+local lapse, held = text(now + lease), {}
+for i = 2, #ARGV, 2 do
+  local id = ARGV[i]
+  if holds(id, ARGV[i + 1]) then
+    if redis.call('ZADD', leases, lapse, id) == 1 then
+      -- It was taken back, and nobody has got it since.
+      redis.call('ZREM', ready, id)
+      if redis.call('HINCRBY', lapses, id, -1) < 1 then
+        redis.call('HDEL', lapses, id)
+      end
+    end
+    held[#held + 1] = 1
+  else
+    held[#held + 1] = 0
+  end
+end
+return held

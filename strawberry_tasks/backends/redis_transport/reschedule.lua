@@ -1,0 +1,25 @@
+-- Release a delivery and let the message wait again, unless it was handed out again.
+-- KEYS[1]  the queue
+-- ARGV[1]  id    ARGV[2]  token    ARGV[3]  the encoded message, or '' to leave it    ARGV[4]  delay, ms
+-- Returns 1 if it was this delivery's, else 0.
+local id, delay = ARGV[1], tonumber(ARGV[4])
+if not holds(id, ARGV[2]) then
+  return 0
+end
+redis.call('HINCRBY', deliveries, id, 1)
+redis.call('HDEL', lapses, id)
+redis.call('HDEL', started, id)
+redis.call('ZREM', leases, id)
+redis.call('ZREM', ready, id)
+if ARGV[3] ~= '' then
+  redis.call('HSET', messages, id, ARGV[3])
+end
+if delay > 0 then
+  put_off(id, base_of(id), now_ms() + delay)
+else
+  queue_up(id, base_of(id))
+end
+if delay < 1000 then
+  wake()
+end
+return 1

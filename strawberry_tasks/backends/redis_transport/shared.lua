@@ -1,0 +1,117 @@
+-- What every script of the transport begins with. KEYS[1] is a queue, {namespace}:queue:{name}. What it consists of:
+--   :messages    hash: id → the encoded message, as long as the message is known
+--   :places      hash: id → its score in :ready; for a delayed one what its priority gives
+--   :sequence    the number that the last place was given
+--   :ready       sorted set: id → its place; the higher priority first, then the earlier
+--   :delayed     sorted set: id → when it is due, ms since the epoch
+--   :leases      sorted set: id → when the lease of its delivery lapses, ms since the epoch
+--   :deliveries  hash: id → its token, raised whenever it is handed out, given back or put off
+--   :lapses      hash: id → how many of its leases lapsed
+--   :started     hash: id → 1, if a message of which a lease had lapsed before was begun again
+--   :wake        list: one token, if there is something ready and nobody may have noticed
+--   :pulse       hash: when any worker was heard of last, and until when no lease is taken for lapsed
+--   :dead        sorted set: id → when it was buried, ms since the epoch
+--   :letters     hash: id → the encoded message, of a dead one
+--   :reasons     hash: id → why it is dead
+--   :untold      sorted set: id → when the worker that asks next has to tell about its death
+local queue = KEYS[1]
+local messages, places, sequence = queue .. ':messages', queue .. ':places', queue .. ':sequence'
+local ready, delayed, leases = queue .. ':ready', queue .. ':delayed', queue .. ':leases'
+local deliveries, lapses, started = queue .. ':deliveries', queue .. ':lapses', queue .. ':started'
+local wake_list, pulse = queue .. ':wake', queue .. ':pulse'
+local dead, letters, reasons, untold = queue .. ':dead', queue .. ':letters', queue .. ':reasons', queue .. ':untold'
+
+-- One step of priority in a place. Below it there is room for the sequence, above it for priorities of ten bits and a sign.
+local STEP = 4398046511104
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- One token wakes one sleeper, whose fetch puts in another if it leaves something.
+local function wake()
+  if redis.call('EXISTS', wake_list) == 0 then
+    redis.call('RPUSH', wake_list, '1')
+    redis.call('PEXPIRE', wake_list, '60000')
+  end
+end
+
+-- The last place of its priority.
+local function queue_up(id, base)
+  local place = text(base + redis.call('INCR', sequence))
+  redis.call('HSET', places, id, place)
+  redis.call('ZADD', ready, place, id)
+end
+
+local function base_of(id)
+  return math.floor((redis.call('HGET', places, id) or 0) / STEP) * STEP
+end
+
+-- Where it has stood before.
+local function put_back(id)
+  redis.call('ZADD', ready, redis.call('HGET', places, id) or '0', id)
+end
+
+local function put_off(id, base, due)
+  redis.call('HSET', places, id, text(base))
+  redis.call('ZADD', delayed, text(due), id)
+end
+
+local function holds(id, token)
+  return redis.call('HGET', deliveries, id) == token
+end
+
+local function forget(id)
+  if redis.call('ZREM', leases, id) == 0 then
+    redis.call('ZREM', ready, id)
+    redis.call('ZREM', delayed, id)
+  end
+  redis.call('HDEL', messages, id)
+  redis.call('HDEL', places, id)
+  redis.call('HDEL', deliveries, id)
+  redis.call('HDEL', lapses, id)
+  redis.call('HDEL', started, id)
+  if redis.call('EXISTS', messages) == 0 then
+    redis.call('DEL', sequence, wake_list)
+  end
+end
+
+local function drop_letter(id)
+  redis.call('ZREM', dead, id)
+  redis.call('HDEL', letters, id)
+  redis.call('HDEL', reasons, id)
+  redis.call('ZREM', untold, id)
+end
+
+-- Who calls this tells about it, or else whoever asks after `patience` ms.
+local function bury(id, message, reason, now, retention, patience)
+  forget(id)
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', dead, '-inf', text(now - retention), 'LIMIT', 0, 100)) do
+    drop_letter(old)
+  end
+  redis.call('ZADD', dead, text(now), id)
+  redis.call('HSET', letters, id, message)
+  redis.call('HSET', reasons, id, reason)
+  redis.call('ZADD', untold, text(now + patience), id)
+  for _, key in ipairs({dead, letters, reasons, untold}) do
+    redis.call('PEXPIRE', key, text(retention))
+  end
+end
+
+-- Notes that a worker is there, and returns from when on a lapsed lease means a lost worker: when nobody was heard of for as
+-- long as a lease takes, it was the server that could not be reached, and the holders get the time of a lease to renew.
+local function beat(now, lease)
+  local seen, grace = unpack(redis.call('HMGET', pulse, 'seen', 'grace'))
+  if not seen or now - seen > lease then
+    grace = text(now + lease)
+    redis.call('HSET', pulse, 'grace', grace)
+  end
+  redis.call('HSET', pulse, 'seen', text(now))
+  redis.call('PEXPIRE', pulse, text(lease * 4))
+  return tonumber(grace)
+end
