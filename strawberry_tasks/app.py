@@ -19,13 +19,13 @@ from .decorator import MutationDecorator, TaskDecorator
 from .errors import ConfigurationError, TaskDeclarationError, TaskNotFoundError
 from .handle import Handle
 from .hub import Hub
-from .lifecycle import Verdict, Work, perform
+from .lifecycle import Settle, Verdict, Work, fail, perform
 from .policy import OwnerPolicy, Policy
 from .progress import ProgressFlusher
 from .runtime import Runtime
 from .schema.mutations import FieldOptions, TaskMutation
 from .schema.registry import Registry, TasksExtension
-from .snapshot import JSON
+from .snapshot import JSON, Failure
 from .stores import open_store
 from .stores.base import Store
 from .task import Environment, Task
@@ -97,7 +97,15 @@ class Tasks:
             raise ConfigurationError(f"scalar_map: expected a dict of types and their scalars, got {scalar_map!r}.")
         self._scalar_map = dict(scalar_map or {})
         self._tasks: dict[str, Task[..., Any]] = {}
-        self._backend = open_backend(backend, url, broker, namespace=namespace, perform=self.perform)
+        self._backend = open_backend(
+            backend,
+            url,
+            broker,
+            namespace=namespace,
+            lease=timedelta(seconds=30),
+            perform=self.perform,
+            fail=self.fail,
+        )
         self._lock = threading.Lock()
         self._runtime: Runtime | None = None
         self._runtime_pid = 0
@@ -245,10 +253,21 @@ class Tasks:
         flusher = ProgressFlusher(store.apply, interval=self.config.progress_interval)
         return Runtime(store=store, backend=backend, hub=Hub(store.feed), flusher=flusher)
 
-    def perform(self, work: Work, run_id: str) -> Verdict:
+    def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
         runtime = self.runtime()
-        return perform(work, run_id, store=runtime.store, flusher=runtime.flusher, run_coroutine=runtime.coroutines.run)
+        return perform(
+            work,
+            run_id,
+            store=runtime.store,
+            flusher=runtime.flusher,
+            run_coroutine=runtime.coroutines.run,
+            settle=settle,
+        )
+
+    def fail(self, run_id: str, failure: Failure) -> None:
+        """End a run of which no attempt will follow; backends call it."""
+        fail(run_id, failure, store=self.runtime().store)
 
     @contextmanager
     def replaced(self, runtime: Runtime) -> Iterator[None]:

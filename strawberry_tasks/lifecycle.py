@@ -32,6 +32,10 @@ RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 """Runs a coroutine on the process's event loop, and waits for its result."""
 
 
+Settle = Callable[[Store, Change], int | None]
+"""Writes how an attempt ended, as one change; answers as `Store.apply` does for it."""
+
+
 class Work(Protocol):
     """What the lifecycle needs to know of a task."""
 
@@ -85,8 +89,17 @@ def perform(
     store: Store,
     flusher: ProgressFlusher,
     run_coroutine: RunCoroutine,
+    settle: Settle | None = None,
 ) -> Verdict:
     """Claim the next attempt of a run, execute it, and write its outcome.
+
+    Args:
+        work: The task.
+        run_id: The run.
+        store: Where the run is.
+        flusher: Writes its progress.
+        run_coroutine: Runs async tasks.
+        settle: Writes the outcome, by default with `Store.apply`.
 
     Raises:
         StoreUnavailableError: If the store was away before the attempt, or for `SETTLE_PATIENCE` after it. The message has
@@ -105,7 +118,7 @@ def perform(
         values={**reporter.values(), **outcome.values},
         delay=outcome.verdict.retry_in,
     )
-    if _settle(store, change) is None:
+    if _settle(store, change, settle or _apply) is None:
         logger.warning("The outcome of attempt %d of run %s came too late: it was superseded.", run.attempt, run.id)
         return Verdict()
     if outcome.verdict.retry_in is None:
@@ -173,12 +186,31 @@ def _failed(
     return _Outcome(values={"status": TaskStatus.RETRYING, "failure": detailed}, verdict=Verdict(retry_in=delay))
 
 
-def _settle(store: Store, change: Change) -> object | None:
+def fail(run_id: str, failure: Failure, *, store: Store) -> None:
+    """End a run as FAILED of which no attempt will follow; one that has ended, or is gone, stays as it is.
+
+    Raises:
+        StoreUnavailableError: If the store is away, or an attempt may be running; try again later.
+    """
+    claim = store.claim(run_id)
+    if claim is None:
+        return
+    if not isinstance(claim, Claim):
+        raise StoreUnavailableError(f"Run {run_id} is in the hands of a worker.")
+    values = {"status": TaskStatus.FAILED, "failure": failure}
+    store.apply([Change(run_id=run_id, attempt=claim.snapshot.attempt, values=values)])
+
+
+def _apply(store: Store, change: Change) -> int | None:
+    return store.apply([change])[0]
+
+
+def _settle(store: Store, change: Change, settle: Settle) -> int | None:
     give_up = time.monotonic() + SETTLE_PATIENCE.total_seconds()
     pause = 0.05
     while True:
         try:
-            return store.apply([change])[0]
+            return settle(store, change)
         except StoreUnavailableError as error:
             if time.monotonic() + pause > give_up:
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, ParamSpec, Self, TypeVar
@@ -13,13 +13,12 @@ from uuid import uuid4
 from .config import LONGEST, TaskOptions, check_queue
 from .context import TaskContext
 from .declaration import Declaration
-from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError
+from .errors import TaskInputError
 from .handle import Handle
 from .policy import NOBODY, Policy, Viewer
 from .runtime import Runtime
 from .snapshot import JSON, Snapshot
 from .stores.base import NewRun
-from .takeback import take_back
 from .uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -87,6 +86,22 @@ class Task(Generic[P, R]):
         """`enqueue` for async code."""
         return await self._environment.runtime().off_loop(self.enqueue, *args, **kwargs)
 
+    def enqueue_many(self, calls: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> list[Handle[R]]:
+        """Start a run for each set of arguments, in one round trip for some hundred of them where the queue is in Redis.
+
+        Args:
+            calls: The arguments of each: by name, or in order.
+
+        Raises:
+            TaskInputError: If any arguments do not fit. Nothing was started.
+            QueueUnavailableError: If the queue cannot be reached. Nothing is left behind that no worker has begun.
+        """
+        return [self.handle(run) for run in self.start_many(map(_call, calls))]
+
+    async def aenqueue_many(self, calls: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> list[Handle[R]]:
+        """`enqueue_many` for async code."""
+        return await self._environment.runtime().off_loop(self.enqueue_many, calls)
+
     def delay(self, *args: Any, countdown: float | None = None, **kwargs: Any) -> Coroutine[Any, Any, Handle[R]]:
         """Start a run as some other frameworks spell it; `aenqueue` and `using` are typed.
 
@@ -135,16 +150,21 @@ class Task(Generic[P, R]):
             TaskInputError: If the arguments do not fit.
             QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind.
         """
-        arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
-        runtime = self._environment.runtime()
-        run_id = str(uuid4())
+        (run,) = self.start_many([(args, kwargs)])
+        return run
+
+    def start_many(self, calls: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Sequence[Snapshot]:
+        """`start` for the arguments of several calls."""
+        runs: list[NewRun] = []
         try:
-            return self._record_and_send(runtime, run_id, arguments)
-        except BaseException as error:
-            take_back(runtime.store, run_id)
-            self._release_quietly(run_id, arguments)
-            if isinstance(error, QueueUnavailableError | StoreUnavailableError):
-                raise QueueUnavailableError from error
+            for args, kwargs in calls:
+                arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
+                runs.append(self._new_run(arguments))
+            runtime = self._environment.runtime()
+            return runtime.backend.start(self, runs, store=runtime.store)
+        except BaseException:
+            for run in runs:
+                self._release_quietly(run.id, run.arguments)
             raise
 
     def handle(self, run: Snapshot) -> Handle[R]:
@@ -178,23 +198,25 @@ class Task(Generic[P, R]):
         except Exception:
             logger.exception("Run %s was not started, but its uploads could not be removed.", run_id)
 
-    def _record_and_send(self, runtime: Runtime, run_id: str, arguments: str) -> Snapshot:
-        run = runtime.store.create(
-            NewRun(
-                id=run_id,
-                name=self.name,
-                queue=self.options.queue,
-                arguments=arguments,
-                max_retries=self.options.max_retries,
-                owner=self._viewer.id,
-                claims=self._viewer.claims,
-                delay=self._delay,
-            )
+    def _new_run(self, arguments: str) -> NewRun:
+        return NewRun(
+            id=str(uuid4()),
+            name=self.name,
+            queue=self.options.queue,
+            arguments=arguments,
+            max_retries=self.options.max_retries,
+            owner=self._viewer.id,
+            claims=self._viewer.claims,
+            delay=self._delay,
         )
-        runtime.backend.send(self, run.id, queue=self.options.queue, delay=self._delay)
-        if runtime.backend.inline:
-            return runtime.store.read([run.id])[0] or run
-        return run
+
+
+def _call(arguments: Mapping[str, Any] | tuple[Any, ...]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    if isinstance(arguments, Mapping):
+        return (), arguments
+    if isinstance(arguments, tuple):
+        return arguments, {}
+    raise TaskInputError(f"enqueue_many(): expected a dict or a tuple of arguments for each run, got {arguments!r}.")
 
 
 def _wait(delay: timedelta | None, eta: datetime | None) -> timedelta | None:

@@ -15,7 +15,7 @@ from .backends.sync import SyncBackend
 from .errors import StrawberryTasksError
 from .lifecycle import Work
 from .snapshot import Snapshot
-from .stores.base import NewRun
+from .stores.base import NewRun, Store
 from .stores.memory import MemoryStore
 from .task import Task
 
@@ -186,10 +186,11 @@ class _RecordingStore(MemoryStore):
 
 
 class _RecordingBackend:
-    inline = False
-
     def register(self, work: Work) -> None:
         pass
+
+    def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
+        return [store.create(run) for run in runs]
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         pass

@@ -13,16 +13,17 @@ import redis
 def fresh_namespace(url: str) -> Iterator[str]:
     """Yield a namespace that nobody uses; afterwards fail if a key in it would stay for ever, and remove what is there.
 
-    Queues have no end: Dramatiq's own keys are removed without a word.
+    Messages have no end: the keys of queues, ours and Dramatiq's own, are removed without a word.
 
     Args:
         url: Where Redis is.
     """
     name = f"test-{secrets.token_hex(6)}"
+    queues = f"{name}:queue:".encode()
     yield name
     with redis.Redis.from_url(url) as client:
         keys = list(client.scan_iter(f"{name}:*", count=1000))
-        immortal = [key for key in keys if client.pttl(key) == -1]
+        immortal = [key for key in keys if client.pttl(key) == -1 and not key.startswith(queues)]
         keys += client.scan_iter(f"{name}-*", count=1000)
         if keys:
             client.unlink(*keys)

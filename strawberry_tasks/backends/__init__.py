@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from .base import Backend, Perform
+from .base import Backend, Fail, Perform
 
 if TYPE_CHECKING:
     from dramatiq import Broker
 
 
 def open_backend(
-    name: str | None, url: str, broker: Broker | str | None, *, namespace: str, perform: Perform
+    name: str | None,
+    url: str,
+    broker: Broker | str | None,
+    *,
+    namespace: str,
+    lease: timedelta,
+    perform: Perform,
+    fail: Fail,
 ) -> Backend:
     """Make the backend of that name; it connects to nothing.
 
@@ -22,7 +30,9 @@ def open_backend(
         url: The store's URL.
         broker: Dramatiq's broker, or the Redis URL of one; by default one at the store's URL.
         namespace: The prefix of the broker's keys.
+        lease: How long a message is a worker's without a word from it.
         perform: Performs one attempt of a run.
+        fail: Ends a run whose message was given up.
 
     Raises:
         ConfigurationError: If there is no such backend, or it cannot work with the store.
@@ -48,21 +58,25 @@ def open_backend(
         raise ConfigurationError(
             'backend: expected "thread" or "sync" with memory://, got "dramatiq": its worker processes could not see the state.'
         )
-    return _dramatiq_backend(url, broker, namespace=namespace, perform=perform)
+    return _dramatiq_backend(url, broker, namespace=namespace, lease=lease, perform=perform, fail=fail)
 
 
-def _dramatiq_backend(url: str, broker: Broker | str | None, *, namespace: str, perform: Perform) -> Backend:
-    from .dramatiq import DramatiqBackend, offer_to_command_line, redis_broker  # noqa: PLC0415
+def _dramatiq_backend(
+    url: str, broker: Broker | str | None, *, namespace: str, lease: timedelta, perform: Perform, fail: Fail
+) -> Backend:
+    from .dramatiq import DramatiqBackend, middleware, offer_to_command_line  # noqa: PLC0415
+    from .redis import RedisBackend  # noqa: PLC0415
+    from .redis_transport import RedisTransport  # noqa: PLC0415
 
     if broker is None or isinstance(broker, str):
         setting, place = ("url", url) if broker is None else ("broker", broker)
-        # redis-py knows Valkey under its own name alone.
-        place = "redis" + place.removeprefix("valkey") if place.startswith("valkey") else place
         try:
-            broker = redis_broker(place, namespace=f"{namespace}-queue")
+            broker = RedisTransport(place, namespace=namespace, middleware=middleware(), lease=lease)
         except ValueError as error:
             raise ConfigurationError(f"{setting}: expected a Redis URL such as redis://host:6379/0.") from error
         offer_to_command_line(broker)
+    if isinstance(broker, RedisTransport):
+        return RedisBackend(broker, perform, fail)
     if not callable(getattr(broker, "enqueue", None)):
         raise ConfigurationError(f"broker: expected a Dramatiq broker or a Redis URL, got {broker!r}.")
     return DramatiqBackend(broker, perform)

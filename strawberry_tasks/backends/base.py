@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from ..lifecycle import Verdict, Work
+from ..lifecycle import Settle, Verdict, Work
+from ..snapshot import Failure, Snapshot
+from ..stores.base import NewRun, Store
 
-Perform = Callable[[Work, str], Verdict]
-"""Performs one attempt of a run: `lifecycle.perform` with this process's store."""
+
+class Perform(Protocol):
+    """Performs one attempt of a run: `lifecycle.perform` with this process's store."""
+
+    def __call__(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
+        """Perform it; ``settle`` writes how it ended, by default to the store alone."""
+
+
+class Fail(Protocol):
+    """Ends a run that no attempt will follow: `lifecycle.fail` with this process's store."""
+
+    def __call__(self, run_id: str, failure: Failure) -> None:
+        """End it as FAILED, unless it has ended."""
 
 
 class Backend(Protocol):
     """Delivers the messages of runs, and has each performed."""
 
-    inline: bool
-    """Whether `send` returns only after the run has ended."""
-
     def register(self, work: Work) -> None:
         """Make a task known, so that this process may send its runs and, as a worker, perform them."""
 
+    def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
+        """Record runs of a task and send their messages; the record of each is there before its message.
+
+        Raises:
+            QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind.
+        """
+
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
-        """Hand over the message of a run that the store knows.
+        """Hand over the message of a run that the store knows, because it was lost or has to wait again.
 
         Raises:
             QueueUnavailableError: If the queue did not take it.

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import dramatiq
 import redis
 from dramatiq.broker import Broker
-from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import BrokerConnectionError, Retry
 from dramatiq.middleware import AgeLimit, Callbacks, Middleware, Pipelines, Retries, ShutdownNotifications
 
-from ..config import STORE_TIMEOUT
 from ..errors import ConfigurationError, QueueUnavailableError, StoreUnavailableError
-from ..lifecycle import Work
+from ..lifecycle import Settle, Work
+from ..snapshot import Snapshot
+from ..stores.base import NewRun, Store
 from .base import Perform
+from .start import record_and_send
 
 STORE_PAUSE = timedelta(seconds=1)
 """When a message is delivered again that met an unreachable store."""
-
-
-def redis_broker(url: str, *, namespace: str) -> RedisBroker:
-    """Make Dramatiq's Redis broker; it connects at first use.
-
-    Args:
-        url: A Redis URL.
-        namespace: The prefix of its keys.
-    """
-    seconds = STORE_TIMEOUT.total_seconds()
-    client = redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
-    return RedisBroker(client=client, namespace=namespace, middleware=middleware())  # type: ignore[no-untyped-call]
 
 
 def offer_to_command_line(broker: Broker) -> None:
@@ -56,8 +45,6 @@ class DramatiqBackend:
     A message carries the run's id, as its ``message_id`` and as its only argument; what the run is about stands in the store.
     """
 
-    inline = False
-
     def __init__(self, broker: Broker, perform: Perform) -> None:
         self.broker = broker
         self._perform = perform
@@ -75,16 +62,37 @@ class DramatiqBackend:
         declare = dramatiq.actor(
             actor_name=work.name, queue_name=work.options.queue, broker=self.broker, retry_when=_is_retry
         )
-        declare(_actor_function(work, self._perform))
+        declare(_actor_function(work, self._perform, self.settle))
+
+    @property
+    def settle(self) -> Settle | None:
+        """Writes how an attempt ended; ``None`` writes it to the store alone."""
+        return None
+
+    def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
+        """Record runs and enqueue their messages."""
+        return record_and_send(
+            store, runs, lambda run: self._enqueue(self._message(work, run.id, run.queue, priority_of(run)), run.delay)
+        )
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Enqueue the run's message."""
-        message: dramatiq.Message[None] = dramatiq.Message(
-            queue_name=queue, actor_name=work.name, args=(run_id,), kwargs={}, options={}, message_id=run_id
+        self._enqueue(self._message(work, run_id, queue), delay)
+
+    def _message(self, work: Work, run_id: str, queue: str, priority: int = 0) -> dramatiq.Message[None]:
+        self.broker.declare_queue(queue)
+        return dramatiq.Message(
+            queue_name=queue,
+            actor_name=work.name,
+            args=(run_id,),
+            kwargs={},
+            options={"broker_priority": priority} if priority else {},
+            message_id=run_id,
         )
+
+    def _enqueue(self, message: dramatiq.Message[None], delay: timedelta | None) -> None:
         try:
-            self.broker.declare_queue(queue)
-            self.broker.enqueue(message, delay=None if delay is None else _milliseconds(delay))
+            self.broker.enqueue(message, delay=None if delay is None else milliseconds(delay))
         except (BrokerConnectionError, redis.RedisError, OSError) as error:
             raise QueueUnavailableError from error
 
@@ -93,14 +101,14 @@ class DramatiqBackend:
         self.broker.close()
 
 
-def _actor_function(work: Work, perform: Perform) -> Callable[[str], None]:
+def _actor_function(work: Work, perform: Perform, settle: Settle | None) -> Callable[[str], None]:
     def attempt(run_id: str) -> None:
         try:
-            verdict = perform(work, run_id)
+            verdict = perform(work, run_id, settle)
         except StoreUnavailableError as error:
-            raise Retry(str(error), delay=_milliseconds(STORE_PAUSE)) from error
+            raise Retry(str(error), delay=milliseconds(STORE_PAUSE)) from error
         if verdict.retry_in is not None:
-            raise Retry("The next attempt is due later.", delay=_milliseconds(verdict.retry_in))
+            raise Retry("The next attempt is due later.", delay=milliseconds(verdict.retry_in))
         if verdict.error is not None:
             raise verdict.error
 
@@ -111,5 +119,11 @@ def _is_retry(_: int, error: BaseException) -> bool:
     return isinstance(error, Retry)
 
 
-def _milliseconds(duration: timedelta) -> int:
+def priority_of(run: NewRun) -> int:
+    """Return how urgent a run is."""
+    return getattr(run, "priority", 0)
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration as Dramatiq takes it."""
     return round(duration / timedelta(milliseconds=1))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from ..lifecycle import Work
+from ..snapshot import Snapshot
+from ..stores.base import NewRun, Store
 from .base import Perform
+from .start import record_and_send
 
 logger = logging.getLogger(__name__)
 
@@ -14,13 +18,17 @@ logger = logging.getLogger(__name__)
 class SyncBackend:
     """Performs a run in the thread that enqueues it. Delays and the waits between attempts are skipped."""
 
-    inline = True
-
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
     def register(self, work: Work) -> None:
         """Nothing to prepare."""
+
+    def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
+        """Record and perform runs one after the other, and return how they ended."""
+        started = record_and_send(store, runs, lambda run: self.send(work, run.id, queue=run.queue, delay=run.delay))
+        ended = store.read([run.id for run in started])
+        return [after or before for before, after in zip(started, ended, strict=True)]
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Perform the run, with all its attempts."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 from dramatiq import Worker
 from dramatiq.brokers.stub import StubBroker
 
 from ..lifecycle import Work
+from ..snapshot import Snapshot
+from ..stores.base import NewRun, Store
 from .base import Perform
 from .dramatiq import DramatiqBackend, middleware
 
@@ -20,8 +23,6 @@ THREADS = 8
 class ThreadBackend:
     """Same actors, retries and middleware as with worker processes; what is queued ends with the process."""
 
-    inline = False
-
     def __init__(self, perform: Perform) -> None:
         self._lock = threading.Lock()
         self._worker: Worker | None = None
@@ -31,6 +32,12 @@ class ThreadBackend:
     def register(self, work: Work) -> None:
         """Declare the task's actor."""
         self._actors.register(work)
+
+    def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
+        """Record runs and send their messages; the first one starts the threads."""
+        started = self._actors.start(work, runs, store=store)
+        self._start()
+        return started
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Enqueue the run's message; the first one starts the threads."""

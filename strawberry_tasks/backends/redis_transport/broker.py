@@ -117,7 +117,8 @@ class RedisTransport(RedisBroker):
             ConnectionClosed: If Redis does not answer.
         """
         messages = [_without_eta(message) for message in messages]
-        self.call_for(messages, [self.enqueuing(message, delay=delay) for message in messages], delay=delay)
+        calls = [self.enqueuing(message, delay=delay) for message in messages]
+        self.enqueue_by(calls, messages, [delay] * len(messages))
 
     def enqueuing(self, message: Message[Any], *, delay: int | None) -> Call:
         """Return the call that enqueues a message; it may be joined with another."""
@@ -125,16 +126,18 @@ class RedisTransport(RedisBroker):
             message.queue_name, message.message_id, message.encode(), priority=self._priority(message), delay=delay
         )
 
-    def call_for(self, messages: Sequence[Message[Any]], calls: Sequence[Call], *, delay: int | None) -> list[Any]:
+    def enqueue_by(
+        self, calls: Sequence[Call], messages: Sequence[Message[Any]], delays: Sequence[int | None]
+    ) -> list[Any]:
         """Make the calls that enqueue messages, all or none, with what the middleware does around that.
 
         Raises:
             ConnectionClosed: If Redis does not answer.
         """
-        for message in messages:
+        for message, delay in zip(messages, delays, strict=True):
             self.emit_before("enqueue", message, delay)
         answers = [self._link.call(calls[0])] if len(calls) == 1 else self._link.call_all(calls) if calls else []
-        for message in messages:
+        for message, delay in zip(messages, delays, strict=True):
             self.emit_after("enqueue", message, delay)
         return answers
 

@@ -1,0 +1,109 @@
+"""Runs tasks over the Redis transport; where it shares a server with the store, record and message change in one script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final, TypeGuard
+
+from dramatiq.errors import ConnectionClosed
+
+from ..errors import QueueUnavailableError, StoreUnavailableError
+from ..lifecycle import Settle, Work
+from ..snapshot import Failure, Snapshot
+from ..status import TaskStatus
+from ..stores.base import Change, NewRun, Store
+from ..stores.redis import RedisStore
+from ..takeback import take_back
+from .base import Fail, Perform
+from .dramatiq import DramatiqBackend, milliseconds, priority_of
+from .redis_transport import DeadLetter, DeadReason, RedisTransport
+from .redis_transport.delivery import Again, Done
+
+BATCH: Final = 500
+"""How many runs are started in one transaction: it holds up the server for some 30 ms."""
+
+_FAILURES: Final = {
+    DeadReason.DELIVERIES_EXHAUSTED: Failure(
+        code="WORKER_LOST", message="The workers that performed the task were lost."
+    ),
+    DeadReason.UNKNOWN_ACTOR: Failure(code="REJECTED", message="The worker does not know the task."),
+    DeadReason.UNDECODABLE: Failure(code="REJECTED", message="The worker cannot read the task's message."),
+    DeadReason.FAILED: Failure(code="TASK_ERROR", message="The task failed with an unexpected error."),
+}
+
+
+class RedisBackend(DramatiqBackend):
+    """Declares an actor per task over a `RedisTransport`.
+
+    Args:
+        broker: The transport.
+        perform: Performs one attempt of a run.
+        fail: Ends a run whose message was given up.
+    """
+
+    def __init__(self, broker: RedisTransport, perform: Perform, fail: Fail) -> None:
+        super().__init__(broker, perform)
+        self._transport = broker
+        self._fail = fail
+        broker.on_dead = self._bury
+
+    @property
+    def settle(self) -> Settle:
+        """Writes how an attempt ended, and what becomes of its message."""
+        return self._settle
+
+    def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
+        """Record runs and enqueue their messages."""
+        if not self._is_beside(store):
+            return super().start(work, runs, store=store)
+        begun = 0
+        started: list[Snapshot] = []
+        try:
+            for begun in range(0, len(runs), BATCH):
+                started += self._start_batch(work, runs[begun : begun + BATCH], store)
+        except BaseException as error:
+            take_back(store, [run.id for run in runs[: begun + BATCH]])
+            if isinstance(error, ConnectionClosed | StoreUnavailableError):
+                raise QueueUnavailableError from error
+            raise
+        return started
+
+    def _start_batch(self, work: Work, runs: Sequence[NewRun], store: RedisStore) -> list[Snapshot]:
+        messages = [self._message(work, run.id, run.queue, priority_of(run)) for run in runs]
+        delays = [None if run.delay is None else milliseconds(run.delay) for run in runs]
+        calls = [
+            store.creation(run).then(self._transport.enqueuing(message, delay=delay))
+            for run, message, delay in zip(runs, messages, delays, strict=True)
+        ]
+        answers = self._transport.enqueue_by(calls, messages, delays)
+        return [
+            # A run that was there has its message already.
+            store.create(run) if answer is None else store.created(run, [text.decode() for text in answer])
+            for run, answer in zip(runs, answers, strict=True)
+        ]
+
+    def _settle(self, store: Store, change: Change) -> int | None:
+        delivery = self._transport.in_flight(change.run_id)
+        status = change.values.get("status")
+        if delivery is None or status is None or not self._is_beside(store):
+            return store.apply([change])[0]
+        outcome: Done | Again
+        if status is TaskStatus.RETRYING and change.delay is not None:
+            outcome = Again(time.monotonic() + change.delay.total_seconds())
+        elif TaskStatus(status).is_terminal:
+            outcome = Done()
+        else:
+            return store.apply([change])[0]
+        call = store.change(change).then(self._transport.settling(delivery, outcome))
+        try:
+            version: int | None = self._transport.settle_by(call, delivery)
+        except ConnectionClosed as error:
+            raise StoreUnavailableError(str(error)) from error
+        return version
+
+    def _bury(self, letter: DeadLetter) -> None:
+        self._fail(letter.message_id, _FAILURES[letter.reason])
+
+    def _is_beside(self, store: Store) -> TypeGuard[RedisStore]:
+        return isinstance(store, RedisStore) and store.server == self._transport.server
