@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .backends import open_backend
 from .backends.base import Backend
 from .config import Config, TaskOptions, check_graphql_name, check_name, check_port, options
+from .control import Control
 from .declaration import Declaration
 from .decorator import MutationDecorator, TaskDecorator
 from .errors import ConfigurationError, TaskDeclarationError, TaskNotFoundError
 from .handle import Handle
 from .hub import Hub
+from .keeper import Keeper
 from .lifecycle import Settle, Verdict, Work, fail, perform
 from .policy import OwnerPolicy, Policy
 from .progress import ProgressFlusher
@@ -27,7 +29,7 @@ from .schema.mutations import FieldOptions, TaskMutation
 from .schema.registry import Registry, TasksExtension
 from .snapshot import JSON, Failure
 from .stores import open_store
-from .stores.base import Store
+from .stores.base import LEASE, Store
 from .task import Environment, Task
 from .uploads import DirectoryUploads, Uploads
 
@@ -53,6 +55,7 @@ class Tasks:
         max_retries: How many attempts may follow the first one.
         retry_delay: The wait before the second attempt; doubles with every further one.
         timeout: How long one attempt may take; ``None`` is without a limit.
+        lease: How long after a worker's last sign of life its runs count as lost; it gives one each third of that.
         result_ttl: How long a finished run's record is kept.
         progress_interval: Progress calls that are closer together than this are merged.
         policy: Who may see what; by default the owner and staff.
@@ -76,6 +79,7 @@ class Tasks:
         max_retries: int = 3,
         retry_delay: timedelta = timedelta(seconds=5),
         timeout: timedelta | None = None,
+        lease: timedelta = LEASE,
         result_ttl: timedelta = timedelta(days=1),
         progress_interval: timedelta = timedelta(milliseconds=100),
         policy: Policy | None = None,
@@ -86,6 +90,7 @@ class Tasks:
         self.config = Config(
             url=url,
             namespace=namespace,
+            lease=lease,
             result_ttl=result_ttl,
             progress_interval=progress_interval,
             fields={} if fields is None else fields,
@@ -102,7 +107,7 @@ class Tasks:
             url,
             broker,
             namespace=namespace,
-            lease=timedelta(seconds=30),
+            lease=lease,
             perform=self.perform,
             fail=self.fail,
         )
@@ -251,7 +256,10 @@ class Tasks:
     def runtime_over(self, store: Store, backend: Backend) -> Runtime:
         """Make a runtime of these parts, with the limits of these tasks."""
         flusher = ProgressFlusher(store.apply, interval=self.config.progress_interval)
-        return Runtime(store=store, backend=backend, hub=Hub(store.feed), flusher=flusher)
+        control = Control(store, self._tasks.get)
+        hub = Hub(store.feed, sweep=control.sweep)
+        keeper = Keeper(store, hub, lease=self.config.lease)
+        return Runtime(store=store, backend=backend, hub=hub, flusher=flusher, keeper=keeper, control=control)
 
     def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
@@ -261,6 +269,7 @@ class Tasks:
             run_id,
             store=runtime.store,
             flusher=runtime.flusher,
+            keeper=runtime.keeper,
             run_coroutine=runtime.coroutines.run,
             settle=settle,
         )
@@ -307,7 +316,8 @@ class Tasks:
         return task
 
     def _open_runtime(self) -> Runtime:
-        store = open_store(self.config.url, namespace=self.config.namespace, result_ttl=self.config.result_ttl)
+        config = self.config
+        store = open_store(config.url, namespace=config.namespace, result_ttl=config.result_ttl, lease=config.lease)
         return self.runtime_over(store, self._backend)
 
 

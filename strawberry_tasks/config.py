@@ -55,6 +55,9 @@ class TaskOptions:
     timeout: timedelta | None = None
     """How long one attempt may take; ``None`` is without a limit."""
 
+    cancel_grace: timedelta | None = None
+    """How long a sync function may go on that was told to stop, before it is interrupted; ``None`` is for ever."""
+
     def __post_init__(self) -> None:
         check_queue("queue", self.queue)
         check_count("max_retries", self.max_retries)
@@ -62,6 +65,8 @@ class TaskOptions:
         check_duration("max_retry_delay", self.max_retry_delay, zero=True)
         if self.timeout is not None:
             check_duration("timeout", self.timeout)
+        if self.cancel_grace is not None:
+            check_duration("cancel_grace", self.cancel_grace, zero=True)
 
     def backoff(self, attempt: int, *, jitter: float | None = None) -> timedelta:
         """Return the wait after an attempt that failed: exponential, bounded, with jitter.
@@ -84,6 +89,9 @@ class Config:
     namespace: str = "strawberry_tasks"
     """The prefix of every key and channel."""
 
+    lease: timedelta = timedelta(seconds=30)
+    """How long after a worker's last sign of life its runs count as lost."""
+
     result_ttl: timedelta = timedelta(days=1)
     """How long a finished run's record is kept."""
 
@@ -99,6 +107,7 @@ class Config:
     def __post_init__(self) -> None:
         check_url("url", self.url)
         check_name("namespace", self.namespace)
+        check_duration("lease", self.lease)
         check_duration("result_ttl", self.result_ttl)
         check_duration("progress_interval", self.progress_interval, zero=True)
         check_fields(self.fields)

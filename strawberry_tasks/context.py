@@ -9,6 +9,7 @@ from typing import Any
 from .policy import Viewer
 from .progress import ProgressReporter
 from .snapshot import Snapshot
+from .stop import AttemptLost, StopSignal
 
 _LARGEST = float_info.max
 
@@ -16,11 +17,12 @@ _LARGEST = float_info.max
 class TaskContext:
     """The run that the function belongs to. The same calls work in sync and in async functions; none of them does I/O."""
 
-    __slots__ = ("_reporter", "_run")
+    __slots__ = ("_reporter", "_run", "_stop")
 
-    def __init__(self, run: Snapshot, reporter: ProgressReporter) -> None:
+    def __init__(self, run: Snapshot, reporter: ProgressReporter, stop: StopSignal | None = None) -> None:
         self._run = run
         self._reporter = reporter
+        self._stop = stop or StopSignal()
 
     @property
     def id(self) -> str:
@@ -64,6 +66,7 @@ class TaskContext:
 
         Raises:
             ValueError: If ``current`` or ``total`` is negative or no finite number.
+            TaskCanceled: If somebody has canceled the run; or if its lease was lost, and it goes on elsewhere.
         """
         try:
             valid = 0 <= current <= _LARGEST and (total is None or 0 <= total <= _LARGEST)
@@ -75,6 +78,23 @@ class TaskContext:
                 f"got current={current!r}, total={total!r}."
             )
         self._reporter.report(current, total, message)
+        self.check_canceled()
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether the function has to stop: for those who would rather ask than catch `TaskCanceled`."""
+        if self._reporter.superseded:
+            self._stop.send(AttemptLost)
+        return self._stop.reason is not None
+
+    def check_canceled(self) -> None:
+        """Stop here if somebody has canceled the run: for functions that have no progress to report.
+
+        Raises:
+            TaskCanceled: If so; or if the attempt's lease was lost, and the run goes on elsewhere.
+        """
+        if self.is_canceled:
+            self._stop.check()
 
     def update_progress(self, percent: float, message: str | None = None) -> None:
         """Tell how far the run is in percent, 0 to 100."""

@@ -1,4 +1,4 @@
-"""The time limit of one attempt, for sync and for async functions."""
+"""What ends a function before its time: the limit of its attempt, and for a sync one that it was told to stop."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import ctypes
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from dramatiq.middleware import Interrupt, raise_thread_exception
+
+from .errors import TaskCanceled
+from .stop import StopSignal
 
 R = TypeVar("R")
 
@@ -21,18 +24,37 @@ class DeadlineExceeded(Interrupt):
     """
 
 
-def call_within(limit: timedelta | None, function: Callable[[], R]) -> R:
-    """Call a sync function; interrupt it when the limit is over.
+def call_within(limit: timedelta | None, function: Callable[[], R], *, stop: StopSignal, grace: timedelta | None) -> R:
+    """Call a sync function; interrupt it when the limit is over, or some time after it was told to stop.
 
     The interrupt arrives between two bytecodes: a function that waits in C code notices when that returns.
 
+    Args:
+        limit: How long it may take.
+        function: What to call.
+        stop: Tells it to stop.
+        grace: How long it may go on then; ``None`` leaves it to the function.
+
     Raises:
         DeadlineExceeded: If the function was still running at the limit.
+        TaskCanceled: If it was still running when the grace was over.
     """
-    if limit is None:
+    if limit is None and grace is None:
         return function()
-    with _Interruption(limit):
+
+    def interrupt_later(reason: type[TaskCanceled]) -> None:
+        if grace is not None:
+            interruption.schedule(grace, lambda: _notice(stop, reason))
+
+    with _Interruption() as interruption, stop.heard_by(interrupt_later):
+        if limit is not None:
+            interruption.schedule(limit, lambda: DeadlineExceeded)
         return function()
+
+
+def _notice(stop: StopSignal, reason: type[TaskCanceled]) -> type[TaskCanceled]:
+    stop.is_noticed = True
+    return reason
 
 
 async def await_within(limit: timedelta | None, awaitable: Awaitable[R]) -> R:
@@ -52,29 +74,36 @@ async def await_within(limit: timedelta | None, awaitable: Awaitable[R]) -> R:
 
 
 class _Interruption:
-    """Raises `DeadlineExceeded` in the thread that entered it, unless that has left by then."""
+    """Raises exceptions in the thread that entered it, unless that has left by then."""
 
-    def __init__(self, limit: timedelta) -> None:
+    def __init__(self) -> None:
         self._thread = threading.get_ident()
         self._lock = threading.Lock()
         self._inside = True
-        self._raised = False
-        self._timer = threading.Timer(limit.total_seconds(), self._interrupt)
-        self._timer.daemon = True
+        self._raised: type[BaseException] | None = None
+        self._timers: list[threading.Timer] = []
 
-    def __enter__(self) -> None:
-        self._timer.start()
+    def __enter__(self) -> Self:
+        return self
+
+    def schedule(self, delay: timedelta, kind: Callable[[], type[BaseException]]) -> None:
+        """Raise what a function returns, after so much time."""
+        timer = threading.Timer(delay.total_seconds(), self._interrupt, [kind])
+        timer.daemon = True
+        self._timers.append(timer)
+        timer.start()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._timer.cancel()
         with self._lock:
             self._inside = False
-        if self._raised and kind is not DeadlineExceeded:
+        for timer in self._timers:
+            timer.cancel()
+        if self._raised is not None and kind is not self._raised:
             # Set but not delivered yet: it would surface in whatever this thread does next.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, kind: Callable[[], type[BaseException]]) -> None:
         with self._lock:
             if self._inside:
-                self._raised = True
-                raise_thread_exception(self._thread, DeadlineExceeded)  # type: ignore[no-untyped-call]
+                self._raised = kind()
+                raise_thread_exception(self._thread, self._raised)  # type: ignore[no-untyped-call]

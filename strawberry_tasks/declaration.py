@@ -108,9 +108,13 @@ class Declaration:
 
     def drop_uploads(self, arguments: str, uploads: Uploads) -> None:
         """Delete the files that dumped arguments refer to."""
-        for name, data in json.loads(arguments).items():
-            for key in self.parameters[name].codec.uploads(data):
-                uploads.delete(key)
+        for key in self.uploads(arguments):
+            uploads.delete(key)
+
+    def uploads(self, arguments: str) -> list[str]:
+        """Return the keys of the files that dumped arguments refer to."""
+        values = json.loads(arguments).items()
+        return [key for name, data in values for key in self.parameters[name].codec.uploads(data)]
 
     @cached_property
     def _namespace(self) -> Mapping[str, Any]:

@@ -10,12 +10,14 @@ __all__ = [
     "QueueUnavailableError",
     "StoreUnavailableError",
     "StrawberryTasksError",
+    "TaskCanceled",
     "TaskCanceledError",
     "TaskDeclarationError",
     "TaskError",
     "TaskFailedError",
     "TaskInputError",
     "TaskNotFoundError",
+    "TaskNotRetryableError",
     "UnauthenticatedError",
     "ValueEncodingError",
 ]
@@ -56,6 +58,12 @@ class TaskNotFoundError(ClientError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__(f"There is no task with the id {run_id!r}, or it has expired.")
+
+
+class TaskNotRetryableError(ClientError):
+    """The run cannot be started again; the message says why."""
+
+    code = "TASK_NOT_RETRYABLE"
 
 
 class TaskInputError(ClientError):
@@ -118,6 +126,13 @@ class TaskError(StrawberryTasksError):
         self.retry = retry
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class TaskCanceled(BaseException):
+    """Raised in a task that somebody has canceled: by ``task.progress()`` and ``task.check_canceled()``.
+
+    Not an `Exception`, so that a broad ``except Exception`` in the function does not swallow it. Clean up, and let it pass.
+    """
 
 
 class TaskFailedError(StrawberryTasksError):

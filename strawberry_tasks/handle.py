@@ -78,6 +78,36 @@ class Handle(Generic[R]):
         run = await runtime.hub.await_end(self.id, _seconds(timeout))
         return await runtime.off_loop(self._outcome, run)
 
+    def cancel(self) -> Snapshot:
+        """Ask for the run to stop, and return its state; harmless when it has ended, or was asked before.
+
+        A run that no worker has is CANCELED at once. One that is RUNNING is when its function notices: see
+        `TaskContext.check_canceled`.
+
+        Raises:
+            TaskNotFoundError: If the record has expired.
+            StoreUnavailableError: If the store does not answer.
+        """
+        return self._runtime().control.cancel(self.id)
+
+    async def acancel(self) -> Snapshot:
+        """`cancel` for async code."""
+        return await self._runtime().off_loop(self.cancel)
+
+    def retry(self) -> Handle[R]:
+        """Start the run again, if it has FAILED or was CANCELED, as a new run with the same arguments.
+
+        Raises:
+            TaskNotFoundError: If the record has expired.
+            TaskNotRetryableError: If it has not ended like that, or its uploaded files are gone.
+            QueueUnavailableError: If the queue cannot be reached. Nothing was started.
+        """
+        return Handle(self._runtime().control.retry(self.id), self._load, self._runtime)
+
+    async def aretry(self) -> Handle[R]:
+        """`retry` for async code."""
+        return await self._runtime().off_loop(self.retry)
+
     def _outcome(self, run: Snapshot) -> R:
         if run.status is TaskStatus.CANCELED:
             raise TaskCanceledError(run.id)

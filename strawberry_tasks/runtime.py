@@ -14,7 +14,9 @@ from dramatiq.asyncio import EventLoopThread
 
 from .backends.base import Backend
 from .config import IO_THREADS
+from .control import Control
 from .hub import Hub
+from .keeper import Keeper
 from .progress import ProgressFlusher
 from .stores.base import Store
 
@@ -56,17 +58,30 @@ class Runtime:
         backend: Carries runs to their functions.
         hub: Fans the store's changes out.
         flusher: Writes progress.
+        keeper: Keeps the leases of what runs.
+        control: Ends runs from outside, and starts them again.
         coroutines: Runs async tasks.
         executor: Keeps the calls to the store and the queue off the event loops.
     """
 
-    __slots__ = ("backend", "coroutines", "executor", "flusher", "hub", "store")
+    __slots__ = ("backend", "control", "coroutines", "executor", "flusher", "hub", "keeper", "store")
 
-    def __init__(self, *, store: Store, backend: Backend, hub: Hub, flusher: ProgressFlusher) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        backend: Backend,
+        hub: Hub,
+        flusher: ProgressFlusher,
+        keeper: Keeper,
+        control: Control,
+    ) -> None:
         self.store = store
         self.backend = backend
         self.hub = hub
         self.flusher = flusher
+        self.keeper = keeper
+        self.control = control
         self.coroutines = CoroutineThread()
         self.executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
 
@@ -79,6 +94,7 @@ class Runtime:
     def close(self) -> None:
         """Stop what runs inside this process, and give back connections."""
         self.backend.close()
+        self.keeper.close()
         self.flusher.close()
         self.hub.close()
         self.coroutines.close()

@@ -56,6 +56,9 @@ class Snapshot:
     max_retries: int = 0
     """How many attempts may follow the first."""
 
+    given_back: int = 0
+    """How many attempts a worker has given back, as at its shutdown; they use up no retry."""
+
     progress: float = 0.0
     """Percent, 0 to 100; never falls within an attempt."""
 
@@ -76,6 +79,9 @@ class Snapshot:
 
     cancel_requested: bool = False
     """Whether somebody asked for it to stop."""
+
+    retry_of: str | None = None
+    """The run that this one repeats; ``None`` if it repeats none."""
 
     owner: str | None = None
     """Who started it, as the policy names viewers; ``None`` is nobody."""
@@ -104,6 +110,11 @@ class Snapshot:
         return self.status.is_terminal
 
     @property
+    def has_retry(self) -> bool:
+        """Whether another attempt may follow when the present one fails."""
+        return self.attempt - self.given_back <= self.max_retries
+
+    @property
     def error(self) -> str | None:
         """The failure in one line; ``None`` unless FAILED or RETRYING."""
         return self.failure.message if self.failure else None
@@ -120,9 +131,7 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, str]:
 
 def from_fields(texts: Mapping[str, str]) -> Snapshot:
     """Build a snapshot from text fields; unknown names are ignored, absent ones default."""
-    values = {
-        name: decode(texts[name]) for name, (_, decode) in _CODECS.items() if texts.get(name)
-    }
+    values = {name: decode(texts[name]) for name, (_, decode) in _CODECS.items() if texts.get(name)}
     return Snapshot(**values)
 
 
@@ -172,6 +181,7 @@ _CODECS: Final[dict[str, _Codec]] = {
     "version": _INT,
     "attempt": _INT,
     "max_retries": _INT,
+    "given_back": _INT,
     "progress": _FLOAT,
     "progress_current": _FLOAT,
     "progress_total": _FLOAT,
@@ -179,6 +189,7 @@ _CODECS: Final[dict[str, _Codec]] = {
     "result": _JSON,
     "failure": (_dump_failure, _load_failure),
     "cancel_requested": (lambda value: "1" if value else "", bool),
+    "retry_of": _TEXT,
     "owner": _TEXT,
     "claims": _JSON,
     "created_at": _MOMENT,

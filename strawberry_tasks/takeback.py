@@ -22,7 +22,9 @@ PATIENCE = timedelta(minutes=5)
 
 def take_back(store: Store, run_ids: Sequence[str]) -> None:
     """Discard runs that no message announces; returns at the latest after `FOREGROUND`, and goes on in the background."""
-    thread = threading.Thread(target=_discard, args=(store, list(run_ids)), name="strawberry-tasks-take-back", daemon=True)
+    thread = threading.Thread(
+        target=_discard, args=(store, list(run_ids)), name="strawberry-tasks-take-back", daemon=True
+    )
     thread.start()
     thread.join(FOREGROUND.total_seconds())
 

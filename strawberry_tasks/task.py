@@ -13,12 +13,12 @@ from uuid import uuid4
 from .config import LONGEST, TaskOptions, check_queue
 from .context import TaskContext
 from .declaration import Declaration
-from .errors import TaskInputError
+from .errors import TaskInputError, TaskNotRetryableError
 from .handle import Handle
 from .policy import NOBODY, Policy, Viewer
 from .runtime import Runtime
 from .snapshot import JSON, Snapshot
-from .stores.base import NewRun
+from .stores.base import NewRun, Record
 from .uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -166,6 +166,30 @@ class Task(Generic[P, R]):
             for run in runs:
                 self._release_quietly(run.id, run.arguments)
             raise
+
+    def restart(self, record: Record) -> Snapshot:
+        """Start a run with the arguments of another one, for the same owner.
+
+        Raises:
+            TaskNotRetryableError: If its uploaded files are gone.
+            QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind.
+        """
+        before = record.snapshot
+        if self.declaration.uploads(record.arguments):
+            raise TaskNotRetryableError("The files that were uploaded for this task are gone. Upload them again.")
+        run = NewRun(
+            id=str(uuid4()),
+            name=before.name,
+            queue=before.queue,
+            arguments=record.arguments,
+            max_retries=before.max_retries,
+            owner=before.owner,
+            claims=before.claims,
+            retry_of=before.id,
+        )
+        runtime = self._environment.runtime()
+        (started,) = runtime.backend.start(self, [run], store=runtime.store)
+        return started
 
     def handle(self, run: Snapshot) -> Handle[R]:
         """Return the handle of a run of this task."""

@@ -33,7 +33,8 @@ class SyncBackend:
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Perform the run, with all its attempts."""
         while (verdict := self._perform(work, run_id)).retry_in is not None:
-            pass
+            if verdict.is_busy:
+                return  # Whoever has it performs it to its end.
         if verdict.error is not None:
             logger.error("Run %s (%s) failed.", run_id, work.name, exc_info=verdict.error)
 

@@ -25,6 +25,9 @@ FIRST_PAUSE = 0.05
 LAST_PAUSE = 1.0
 """The longest pause between two tries, in seconds."""
 
+SWEEP_PAUSE = 1.0
+"""Seconds between two sweeps."""
+
 MAX_KNOWN = 10_000
 """Of how many runs a topic of many remembers what it has told."""
 
@@ -75,10 +78,19 @@ class Fanout:
         open_feed: Makes a feed that is not connected yet.
         reread: How often the watched runs are read though nobody said that they changed.
         on_lost: Called with each slot whose subscriber's event loop is gone.
+        sweep: Called every second while the link is there; may block.
     """
 
-    def __init__(self, open_feed: Callable[[], Feed], *, reread: timedelta, on_lost: Callable[[Slot], None]) -> None:
+    def __init__(
+        self,
+        open_feed: Callable[[], Feed],
+        *,
+        reread: timedelta,
+        on_lost: Callable[[Slot], None],
+        sweep: Callable[[], object],
+    ) -> None:
         self._open_feed = open_feed
+        self._sweep = sweep
         self._reread = reread.total_seconds()
         self._on_lost = on_lost
         self._topics: dict[str, _Topic] = {}
@@ -95,8 +107,10 @@ class Fanout:
             topic = self._topics[slot.topic] = _Topic(slot.topic, slot.run_id)
             self._note_topic(topic.name)
         topic.slots.add(slot)
-        if topic.is_confirmed and slot.run_id is not None:
-            self._mark(slot.run_id, topic)
+        if topic.is_confirmed:
+            slot.attached()
+            if slot.run_id is not None:
+                self._mark(slot.run_id, topic)
 
     def remove(self, slot: Slot) -> None:
         """Serve a slot no longer; harmless when it was removed before."""
@@ -128,7 +142,13 @@ class Fanout:
             await feed.connect()
             self._changed_topics = set(self._topics)
             self._topics_signal.set()
-            steps = (self._receive(feed), self._attach(feed), self._read_dirty(feed), self._read_again())
+            steps = (
+                self._receive(feed),
+                self._attach(feed),
+                self._read_dirty(feed),
+                self._read_again(),
+                self._sweep_again(),
+            )
             tasks += map(asyncio.ensure_future, steps)
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -154,6 +174,8 @@ class Fanout:
         # At every confirmation, though the first one would do on a healthy link: a topic that was left and joined again in
         # quick succession is confirmed once for each time, and only the last one covers the gap between.
         topic.is_confirmed = True
+        for slot in topic.slots:
+            slot.attached()
         if topic.run_id is not None:
             self._mark(topic.run_id, topic)
         else:
@@ -193,6 +215,14 @@ class Fanout:
                     self._lose(slot)
                 if topic.is_confirmed and topic.run_id is not None:
                     self._mark_unfinished(topic)
+
+    async def _sweep_again(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._sweep)
+            except StoreUnavailableError as error:
+                logger.warning("The store was not swept: %s", error)
+            await asyncio.sleep(SWEEP_PAUSE)
 
     def _take_dirty(self) -> dict[str, list[_Topic]]:
         batch: dict[str, list[_Topic]] = {}

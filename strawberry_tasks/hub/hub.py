@@ -15,7 +15,7 @@ from ..errors import StoreUnavailableError
 from ..snapshot import Snapshot
 from ..stores.base import Feed
 from .fanout import Fanout, end_tasks
-from .slots import LoopSignal, ManySlot, RunSlot, Slot, ThreadSignal
+from .slots import CallSlot, LoopSignal, ManySlot, RunSlot, Slot, ThreadSignal
 
 REREAD = timedelta(seconds=5)
 """How often a watched run is read though nobody said that it changed: the backstop for a message that got lost."""
@@ -37,12 +37,19 @@ class Hub:
         open_feed: Makes a feed that is not connected yet, such as `Store.feed`.
         reread: How often watched runs are read though nobody said that they changed.
         linger: How long the link stays open after the last subscriber has left.
+        sweep: Called every second while somebody watches, in a thread of its own: takes runs from lost workers.
     """
 
     def __init__(
-        self, open_feed: Callable[[], Feed], *, reread: timedelta = REREAD, linger: timedelta = LINGER
+        self,
+        open_feed: Callable[[], Feed],
+        *,
+        reread: timedelta = REREAD,
+        linger: timedelta = LINGER,
+        sweep: Callable[[], object] = lambda: None,
     ) -> None:
         self._open_feed = open_feed
+        self._sweep = sweep
         self._reread = reread
         self._linger = linger
         self._lock = threading.Lock()
@@ -101,6 +108,20 @@ class Hub:
         finally:
             self._leave(slot)
 
+    def watch_topic(
+        self, topic: str, call: Callable[[Snapshot], None], *, on_attached: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Call a function with each state of a topic's runs, on the hub's own thread, until the function is called that comes back.
+
+        Args:
+            topic: Which topic.
+            call: Gets the states; must not block.
+            on_attached: Called when the link to the store has been made, and made again: changes may have been missed before.
+        """
+        slot = CallSlot(topic, call, on_attached=on_attached)
+        self._enter(slot)
+        return lambda: self._leave(slot)
+
     def wait(self, run_id: str, timeout: float | None = None) -> Snapshot:
         """Return the terminal state of a run, once it has ended. Not for use on an event loop: see `await_end`.
 
@@ -156,7 +177,7 @@ class Hub:
     def _enter(self, slot: Slot) -> None:
         with self._lock:
             if self._engine is None:
-                self._engine = _Engine(self._open_feed, reread=self._reread, on_lost=self._leave)
+                self._engine = _Engine(self._open_feed, reread=self._reread, on_lost=self._leave, sweep=self._sweep)
             self._engine.slots.add(slot)
             self._engine.add(slot)
 
@@ -188,11 +209,18 @@ class Hub:
 class _Engine:
     """A thread with an event loop and the fan-out on it; what it is told before it runs, it does first."""
 
-    def __init__(self, open_feed: Callable[[], Feed], *, reread: timedelta, on_lost: Callable[[Slot], None]) -> None:
+    def __init__(
+        self,
+        open_feed: Callable[[], Feed],
+        *,
+        reread: timedelta,
+        on_lost: Callable[[Slot], None],
+        sweep: Callable[[], object],
+    ) -> None:
         self.slots: set[Slot] = set()
         """Whom it serves; guarded by the hub's lock."""
 
-        self._fanout = Fanout(open_feed, reread=reread, on_lost=on_lost)
+        self._fanout = Fanout(open_feed, reread=reread, on_lost=on_lost, sweep=sweep)
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="strawberry-tasks-hub", daemon=True)

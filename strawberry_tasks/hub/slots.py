@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import StrawberryTasksError, TaskNotFoundError
@@ -84,6 +85,9 @@ class Slot:
             RuntimeError: If the subscriber's event loop is closed.
         """
         raise NotImplementedError
+
+    def attached(self) -> None:
+        """Hear that every change from now on will be told; also after each loss of the link."""
 
     def fail(self, error: StrawberryTasksError) -> None:
         """Let the subscriber fail, once it has taken what waits."""
@@ -199,3 +203,27 @@ class ManySlot(Slot):
             if not self._ended and not self._live and self._error is None:
                 self._sleep()
             return state
+
+
+class CallSlot(Slot):
+    """Hands the states of a topic's runs to a function, on the hub's own thread.
+
+    Args:
+        topic: Which topic.
+        call: Gets each state; must not block.
+        on_attached: Called when the link to the store has been made, and made again.
+    """
+
+    def __init__(self, topic: str, call: Callable[[Snapshot], None], *, on_attached: Callable[[], None]) -> None:
+        super().__init__(topic, ThreadSignal())
+        self._call = call
+        self._on_attached = on_attached
+
+    def attached(self) -> None:
+        """Pass it on."""
+        self._on_attached()
+
+    def offer(self, run_id: str, state: Snapshot | None) -> None:
+        """Hand over a state."""
+        if state is not None:
+            self._call(state)

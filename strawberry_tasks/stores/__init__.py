@@ -6,20 +6,21 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from .base import Store
+from .base import LEASE, Store
 
 __all__ = ["open_store"]
 
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})
 
 
-def open_store(url: str, *, namespace: str, result_ttl: timedelta) -> Store:
+def open_store(url: str, *, namespace: str, result_ttl: timedelta, lease: timedelta = LEASE) -> Store:
     """Make the store that a URL names; it connects at its first use.
 
     Args:
         url: ``redis://host:port/db``, ``rediss://…``, ``unix:///path``, ``valkey://…`` or ``memory://``.
         namespace: The prefix of every key and channel.
         result_ttl: How long the record of a run is kept once it has ended.
+        lease: How long an attempt lives that is not renewed.
 
     Raises:
         ConfigurationError: If the URL is none of these.
@@ -29,11 +30,11 @@ def open_store(url: str, *, namespace: str, result_ttl: timedelta) -> Store:
     if scheme == "memory":
         from .memory import MemoryStore  # noqa: PLC0415
 
-        return MemoryStore(result_ttl=result_ttl)
+        return MemoryStore(result_ttl=result_ttl, lease=lease)
     if scheme in _REDIS_SCHEMES:
         from .redis import RedisStore  # noqa: PLC0415
 
-        return RedisStore(url, namespace=namespace, result_ttl=result_ttl)
+        return RedisStore(url, namespace=namespace, result_ttl=result_ttl, lease=lease)
     # The URL itself may hold a password, so that the message names only its beginning.
     raise ConfigurationError(
         "url: expected redis://host:port/db, rediss://…, unix:///path, valkey://… or memory://, "

@@ -7,25 +7,31 @@
 -- ARGV[7…] fields, name and value in turn
 -- Returns the new version, or false if the change is refused.
 local prefix, id, new_status, ttl = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[6])
-local status, attempt, version, owner = unpack(redis.call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner'))
-if attempt ~= ARGV[3] then
+local status, attempt, version, owner, lost, canceled = unpack(
+  redis.call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner', 'lost', 'cancel_requested')
+)
+if attempt ~= ARGV[3] or lost == attempt then
   return false
 end
 if status ~= 'RUNNING' then
   -- The end of an attempt is told again by whoever did not hear the first answer.
   return status == new_status and tonumber(version)
 end
+if canceled == '1' and new_status == 'RETRYING' then
+  return false
+end
 
 version = text(version + 1)
 redis.call('HSET', KEYS[1], 'version', version, unpack(ARGV, 7))
-if new_status == 'COMPLETED' or new_status == 'FAILED' or new_status == 'CANCELED' then
-  local micros = now_micros()
-  redis.call('HSET', KEYS[1], 'completed_at', millis(micros), 'expires_at', millis(micros + ttl * 1000))
+if is_terminal(new_status) then
   if new_status == 'COMPLETED' then
     redis.call('HSET', KEYS[1], 'progress', '100.0')
   end
-  redis.call('PEXPIRE', KEYS[1], text(ttl))
+  finish(prefix, id, ttl)
 else
+  if new_status == 'RETRYING' then
+    redis.call('ZREM', prefix .. 'leases', id)
+  end
   if ARGV[5] ~= '' then
     redis.call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
     ttl = ttl + ARGV[5]

@@ -7,9 +7,10 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from enum import Enum
+from typing import Any, Final, NamedTuple, Protocol
 
-from ..snapshot import JSON, Snapshot, to_millis
+from ..snapshot import JSON, Failure, Snapshot, to_millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +41,56 @@ class NewRun:
     delay: timedelta | None = None
     """How long from now until it may start; ``None`` is at once."""
 
+    retry_of: str | None = None
+    """The run that it repeats."""
 
-class Claim(NamedTuple):
-    """An attempt that the caller may now execute."""
+
+class Record(NamedTuple):
+    """A run, and what it was started with."""
 
     snapshot: Snapshot
-    """The run as RUNNING; ``snapshot.attempt`` is the token that fences every later write."""
+    """Its state."""
 
     arguments: str
     """The encoded arguments, as `NewRun` gave them."""
+
+
+class Claim(NamedTuple):
+    """An attempt that the caller may now execute, unless the run has ended."""
+
+    snapshot: Snapshot
+    """The run as RUNNING; ``snapshot.attempt`` is the token that fences every later write. It is terminal if the claim itself
+    has ended the run, since its last attempt was lost."""
+
+    arguments: str
+    """The encoded arguments, as `NewRun` gave them."""
+
+
+class Busy(NamedTuple):
+    """Nothing can be claimed now: the run is RUNNING, and its attempt is leased."""
+
+    retry_in: timedelta
+    """When the lease lapses, unless it is renewed until then."""
+
+
+class Lease(Enum):
+    """What became of an attempt's lease when it was to be renewed."""
+
+    HELD = "held"
+    """The attempt goes on."""
+
+    CANCELED = "canceled"
+    """It is held, and somebody asked for the run to stop."""
+
+    LOST = "lost"
+    """The attempt is over, for itself or for another one; whatever it writes is refused."""
+
+
+class AttemptId(NamedTuple):
+    """One attempt of a run."""
+
+    run_id: str
+    attempt: int
 
 
 class Change(NamedTuple):
@@ -142,11 +184,36 @@ class Store(Protocol):
         Harmless for any other run. Its watchers are told, and find it gone.
         """
 
-    def claim(self, run_id: str) -> Claim | None:
-        """Start the next attempt: RUNNING, ``attempt`` raised by 1, progress and failure cleared.
+    def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
+        """Start the next attempt: RUNNING, leased, ``attempt`` raised by 1, progress and failure cleared.
 
-        ``started_at`` becomes now, ``scheduled_for`` is cleared. A RUNNING run is taken over, which fences the attempt
-        before. Returns ``None`` if there is no such run or it is terminal.
+        ``started_at`` becomes now, ``scheduled_for`` is cleared. A RUNNING run is `Busy` as long as its lease has not lapsed;
+        then its attempt is lost as in `sweep`, and the next one starts if there is one. Returns ``None`` if there is no such
+        run or it was terminal.
+
+        Args:
+            run_id: Which run.
+            token: The caller's own; a claim that is repeated with it, since its outcome is unknown, gives the same attempt.
+        """
+
+    def renew(self, attempts: Sequence[AttemptId]) -> list[Lease]:
+        """Lease attempts anew, in one round trip, and tell what became of each."""
+
+    def sweep(self) -> list[Record]:
+        """Take RUNNING runs from attempts whose lease has lapsed; some of them, if there are many.
+
+        They become RETRYING, due now; FAILED with `WORKER_LOST`, if no retry is left; CANCELED, if that was asked for. When
+        nobody has renewed a lease for longer than one, as during an outage of the store, nothing is taken for another lease.
+
+        Returns:
+            Those that have ended by it.
+        """
+
+    def cancel(self, run_id: str) -> Record | None:
+        """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run.
+
+        It is CANCELED at once unless it is RUNNING; its worker is then told, through `CANCEL_TOPIC` and with every renewal, and
+        RETRYING is refused to it. A terminal run is left as it is.
         """
 
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
@@ -158,6 +225,9 @@ class Store(Protocol):
 
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
+
+    def load(self, run_id: str) -> Record | None:
+        """Return a run with its arguments, ``None`` if there is no such run."""
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first.
@@ -190,6 +260,18 @@ def owner_topic(owner: str) -> str:
 
 ALL_TOPIC = "all"
 """The topic of every change of every run."""
+
+CANCEL_TOPIC = "cancel"
+"""The topic of RUNNING runs that are to stop."""
+
+LEASE: Final = timedelta(seconds=30)
+"""How long an attempt is leased, unless one says otherwise."""
+
+MAX_SWEPT: Final = 100
+"""How many lapsed leases one `Store.sweep` looks at."""
+
+WORKER_LOST: Final = Failure(code="WORKER_LOST", message="The worker that ran the task was lost.")
+"""The failure of an attempt whose lease has lapsed."""
 
 LIVE_TTL = timedelta(days=7)
 """How long the record of a run is kept that has not ended: since its last change, and beyond its delay."""

@@ -1,14 +1,37 @@
 -- Start the next attempt of a run.
 -- KEYS[1]  {prefix}run:{id}    the record
--- ARGV[1]  prefix    ARGV[2]  id
--- ARGV[3]  how long the record is kept, ms
--- Returns the record, name and value in turn, or false if the run is gone or terminal.
-local prefix, id, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local status, attempt, version, owner = unpack(redis.call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner'))
-if not status or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' then
+-- ARGV[1]  prefix    ARGV[2]  id    ARGV[3]  the caller's token
+-- ARGV[4]  the lease, ms    ARGV[5]  how long a record is kept, ms    ARGV[6]  the same once it has ended
+-- ARGV[7]  the failure of an attempt whose worker was lost
+-- Returns the record, name and value in turn; the ms until the lease of another attempt lapses; or false if the run is gone or
+-- was terminal before. A run that has lost its last attempt comes back as it has ended.
+local prefix, id, token = ARGV[1], ARGV[2], ARGV[3]
+local lease, live_ttl, result_ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local status, present_token = unpack(redis.call('HMGET', KEYS[1], 'status', 'token'))
+if not status or is_terminal(status) then
   return false
 end
 
+if status == 'RUNNING' then
+  if token ~= '' and token == present_token then
+    -- Asked again by whoever did not hear the first answer.
+    hold(prefix, id, lease, live_ttl)
+    return redis.call('HGETALL', KEYS[1])
+  end
+  local now = now_millis()
+  local lapse = tonumber(redis.call('ZSCORE', prefix .. 'leases', id) or 0)
+  if lapse <= now then
+    lapse = grace_end(prefix, lease, live_ttl)
+  end
+  if lapse > now then
+    return lapse - now
+  end
+  if is_terminal(lose(prefix, id, live_ttl, result_ttl, ARGV[7])) then
+    return redis.call('HGETALL', KEYS[1])
+  end
+end
+
+local attempt, version, owner = unpack(redis.call('HMGET', KEYS[1], 'attempt', 'version', 'owner'))
 version = text(version + 1)
 redis.call('HDEL', KEYS[1], 'progress', 'progress_current', 'progress_total', 'progress_message', 'failure', 'scheduled_for')
 redis.call(
@@ -16,9 +39,11 @@ redis.call(
   'status', 'RUNNING',
   'attempt', text((attempt or 0) + 1),
   'version', version,
-  'started_at', millis(now_micros())
+  'started_at', millis(now_micros()),
+  'token', token
 )
-keep(KEYS[1], ttl)
-keep_indexes(prefix, owner, ttl)
+hold(prefix, id, lease, live_ttl)
+keep(KEYS[1], live_ttl)
+keep_indexes(prefix, owner, live_ttl)
 announce(prefix, id, owner, version)
 return redis.call('HGETALL', KEYS[1])

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ..errors import StoreUnavailableError
 from ..snapshot import Snapshot, from_fields, to_fields
 from ..status import TaskStatus
 from .base import (
     ALL_TOPIC,
+    CANCEL_TOPIC,
+    LEASE,
     LIVE_TTL,
+    MAX_SWEPT,
+    WORKER_LOST,
+    AttemptId,
+    Busy,
     Change,
-    Changed,
     Claim,
-    Confirmed,
+    Lease,
     NewRun,
     Page,
+    Record,
     cursor_of,
     owner_topic,
     parse_cursor,
     run_topic,
 )
+from .memory_feed import MemoryFeed, MemoryFeeds
 
 _PRUNE_EVERY = 100
 """How many runs are created between two searches for expired ones."""
@@ -44,6 +49,14 @@ class _Record:
 
     arguments: str
     expires: datetime
+    lapses: datetime | None = None
+    """When the attempt is lost unless it renews its lease; ``None`` unless RUNNING."""
+
+    token: str = ""
+    """Of the claim that began the attempt."""
+
+    lost: int = 0
+    """The attempt that was lost last."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -52,22 +65,33 @@ class _Record:
     def change(self, **values: object) -> None:
         self.fields |= to_fields({"version": int(self.fields["version"]) + 1, **values})
 
+    def end(self, now: datetime, ttl: timedelta, **values: object) -> None:
+        """Change it for the last time."""
+        self.change(completed_at=now, expires_at=now + ttl, scheduled_for=None, **values)
+        self.expires, self.lapses = now + ttl, None
+
 
 class MemoryStore:
     """Keeps runs in this process, and loses them with it.
 
     Args:
         result_ttl: How long the record of a run is kept once it has ended.
+        lease: How long an attempt lives that is not renewed.
         clock: Tells the time, UTC.
     """
 
-    def __init__(self, *, result_ttl: timedelta, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, *, result_ttl: timedelta, lease: timedelta = LEASE, clock: Callable[[], datetime] = _now
+    ) -> None:
         self._result_ttl = result_ttl
+        self._lease = lease
         self._clock = clock
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
         self._created = 0
-        self._feeds: set[MemoryFeed] = set()
+        self._heard: datetime | None = None
+        self._grace_end: datetime | None = None
+        self._feeds = MemoryFeeds()
 
     def create(self, run: NewRun) -> Snapshot:
         """Record a run as PENDING; one of that id that is there already comes back as it is."""
@@ -87,6 +111,7 @@ class MemoryStore:
                     "max_retries": run.max_retries,
                     "owner": run.owner,
                     "claims": run.claims,
+                    "retry_of": run.retry_of,
                     "created_at": now,
                     "scheduled_for": None if run.delay is None else now + run.delay,
                 }
@@ -108,13 +133,22 @@ class MemoryStore:
             record.change()
             self._publish(record)
 
-    def claim(self, run_id: str) -> Claim | None:
-        """Start the next attempt of a run, unless it is gone or terminal."""
+    def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
+        """Start the next attempt of a run, unless it is gone, terminal, or leased to another attempt."""
         with self._lock:
             record = self._find(run_id)
             if record is None or record.snapshot.is_terminal:
                 return None
             now = self._clock()
+            if record.lapses is not None:
+                if token and token == record.token:
+                    record.lapses = now + self._lease
+                    return Claim(snapshot=record.snapshot, arguments=record.arguments)
+                lapses = record.lapses if record.lapses > now else self._pulse(now)
+                if lapses > now:
+                    return Busy(lapses - now)
+                if (ended := self._lose(record, now)).is_terminal:
+                    return Claim(snapshot=ended, arguments=record.arguments)
             record.change(
                 status=TaskStatus.RUNNING,
                 attempt=record.snapshot.attempt + 1,
@@ -126,9 +160,45 @@ class MemoryStore:
                 scheduled_for=None,
                 started_at=now,
             )
-            record.expires = now + LIVE_TTL
+            record.expires, record.lapses, record.token = now + LIVE_TTL, now + self._lease, token
             self._publish(record)
             return Claim(snapshot=record.snapshot, arguments=record.arguments)
+
+    def renew(self, attempts: Sequence[AttemptId]) -> list[Lease]:
+        """Lease attempts anew, and tell what became of each."""
+        with self._lock:
+            now = self._clock()
+            self._pulse(now)
+            return [self._renew(attempt, now) for attempt in attempts]
+
+    def sweep(self) -> list[Record]:
+        """Take runs from attempts whose lease has lapsed, and return those that have ended by it."""
+        with self._lock:
+            now = self._clock()
+            if self._pulse(now) > now:
+                return []
+            lapsed = (record for record in self._records.values() if record.lapses is not None and record.lapses <= now)
+            taken = list(itertools.islice(lapsed, MAX_SWEPT))
+            records = [Record(self._lose(record, now), record.arguments) for record in taken]
+        return [record for record in records if record.snapshot.is_terminal]
+
+    def cancel(self, run_id: str) -> Record | None:
+        """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""
+        with self._lock:
+            record = self._find(run_id)
+            if record is None:
+                return None
+            run = record.snapshot
+            if run.status is TaskStatus.RUNNING:
+                if not run.cancel_requested:
+                    record.change(cancel_requested=True)
+                    self._publish(record)
+                self._feeds.tell([CANCEL_TOPIC], run.id, record.snapshot.version)
+            elif not run.is_terminal:
+                now = self._clock()
+                record.end(now, self._result_ttl, status=TaskStatus.CANCELED, cancel_requested=True, failure=None)
+                self._publish(record)
+            return Record(record.snapshot, record.arguments)
 
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
         """Apply each change on its own, and return the new versions, ``None`` where refused."""
@@ -142,21 +212,21 @@ class MemoryStore:
         if record is None:
             return None
         present = record.snapshot
-        if present.attempt != change.attempt or present.status is not TaskStatus.RUNNING:
-            repeated = present.attempt == change.attempt and fields.get("status") == present.status
-            return present.version if repeated else None
+        if present.attempt != change.attempt or record.lost == change.attempt:
+            return None
+        if present.status is not TaskStatus.RUNNING:
+            return present.version if fields.get("status") == present.status else None
+        status = TaskStatus(fields.get("status", present.status))
+        if status is TaskStatus.RETRYING and present.cancel_requested:
+            return None
         now = self._clock()
         record.fields |= fields
-        status = record.snapshot.status
-        times: dict[str, object] = {}
-        if change.delay is not None:
-            times["scheduled_for"] = now + change.delay
         if status.is_terminal:
-            times |= {"completed_at": now, "expires_at": now + self._result_ttl}
-        if status is TaskStatus.COMPLETED:
-            times["progress"] = 100.0
-        record.change(**times)
-        record.expires = now + (self._result_ttl if status.is_terminal else LIVE_TTL + (change.delay or timedelta()))
+            record.end(now, self._result_ttl, **({"progress": 100.0} if status is TaskStatus.COMPLETED else {}))
+        else:
+            record.change(**({} if change.delay is None else {"scheduled_for": now + change.delay}))
+            record.expires = now + LIVE_TTL + (change.delay or timedelta())
+            record.lapses = record.lapses if status is TaskStatus.RUNNING else None
         self._publish(record)
         return record.snapshot.version
 
@@ -165,6 +235,12 @@ class MemoryStore:
         with self._lock:
             records = [self._find(run_id) for run_id in run_ids]
             return [None if record is None else record.snapshot for record in records]
+
+    def load(self, run_id: str) -> Record | None:
+        """Return a run with its arguments, ``None`` if there is no such run."""
+        with self._lock:
+            record = self._find(run_id)
+            return None if record is None else Record(record.snapshot, record.arguments)
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
@@ -177,20 +253,37 @@ class MemoryStore:
 
     def feed(self) -> MemoryFeed:
         """Make a feed; it connects when told to."""
-        return MemoryFeed(self)
+        return MemoryFeed(self._feeds, self.read)
 
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""
 
-    def add_feed(self, feed: MemoryFeed) -> None:
-        """Tell a feed of every change from now on."""
-        with self._lock:
-            self._feeds.add(feed)
+    def _renew(self, attempt: AttemptId, now: datetime) -> Lease:
+        record = self._find(attempt.run_id)
+        if record is None or record.lapses is None or record.snapshot.attempt != attempt.attempt:
+            return Lease.LOST
+        record.lapses, record.expires = now + self._lease, now + LIVE_TTL
+        return Lease.CANCELED if record.snapshot.cancel_requested else Lease.HELD
 
-    def remove_feed(self, feed: MemoryFeed) -> None:
-        """Stop telling a feed."""
-        with self._lock:
-            self._feeds.discard(feed)
+    def _pulse(self, now: datetime) -> datetime:
+        """Return until when no attempt counts as lost: for one lease more when nobody was heard of for longer than one."""
+        if self._heard is not None and now - self._heard > self._lease:
+            self._grace_end = now + self._lease
+        self._heard = now
+        return self._grace_end or now
+
+    def _lose(self, record: _Record, now: datetime) -> Snapshot:
+        run = record.snapshot
+        record.lost, record.lapses = run.attempt, None
+        if run.cancel_requested:
+            record.end(now, self._result_ttl, status=TaskStatus.CANCELED)
+        elif run.has_retry:
+            record.change(status=TaskStatus.RETRYING, failure=WORKER_LOST, scheduled_for=now)
+            record.expires = now + LIVE_TTL
+        else:
+            record.end(now, self._result_ttl, status=TaskStatus.FAILED, failure=WORKER_LOST)
+        self._publish(record)
+        return record.snapshot
 
     def _find(self, run_id: str) -> _Record | None:
         record = self._records.get(run_id)
@@ -216,63 +309,4 @@ class MemoryStore:
     def _publish(self, record: _Record) -> None:
         run = record.snapshot
         topics = [run_topic(run.id), ALL_TOPIC] + ([] if run.owner is None else [owner_topic(run.owner)])
-        for feed in list(self._feeds):
-            for topic in topics:
-                if not feed.tell(Changed(topic=topic, run_id=run.id, version=run.version)):
-                    self._feeds.discard(feed)
-
-
-class MemoryFeed:
-    """A link to a `MemoryStore` of the same process."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-        self._topics: set[str] = set()
-        self._events: asyncio.Queue[Confirmed | Changed | None] = asyncio.Queue()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def connect(self) -> None:
-        """Open the link."""
-        self._loop = asyncio.get_running_loop()
-        self._store.add_feed(self)
-
-    async def attach(self, *topics: str) -> None:
-        """Ask for the changes of these topics."""
-        self._topics |= set(topics)
-        for topic in topics:
-            self._events.put_nowait(Confirmed(topic))
-
-    async def detach(self, *topics: str) -> None:
-        """Stop asking for the changes of these topics."""
-        self._topics -= set(topics)
-
-    async def receive(self) -> Confirmed | Changed:
-        """Wait for the next event."""
-        event = None if self._loop is None else await self._events.get()
-        if event is None:
-            raise StoreUnavailableError("The feed of the memory store is closed.")
-        return event
-
-    async def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
-        """Return the present state of each run."""
-        return self._store.read(run_ids)
-
-    async def aclose(self) -> None:
-        """Close the link."""
-        self._store.remove_feed(self)
-        self._loop = None
-        self._events.put_nowait(None)
-
-    def tell(self, event: Changed) -> bool:
-        """Take a change, from any thread; return whether the feed's loop still lives."""
-        loop = self._loop
-        if loop is None:
-            return False
-        # A topic attached in this instant may miss the event: its confirmation still stands in the queue, and whoever
-        # waits for that reads the state after it.
-        if event.topic in self._topics:
-            try:
-                loop.call_soon_threadsafe(self._events.put_nowait, event)
-            except RuntimeError:
-                return False
-        return True
+        self._feeds.tell(topics, run.id, run.version)

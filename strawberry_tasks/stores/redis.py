@@ -10,7 +10,22 @@ from redis.exceptions import NoScriptError
 
 from ..snapshot import Snapshot, from_fields, to_fields
 from ..status import TaskStatus
-from .base import LIVE_TTL, Change, Claim, NewRun, Page, cursor_of, parse_cursor
+from .base import (
+    LEASE,
+    LIVE_TTL,
+    MAX_SWEPT,
+    WORKER_LOST,
+    AttemptId,
+    Busy,
+    Change,
+    Claim,
+    Lease,
+    NewRun,
+    Page,
+    Record,
+    cursor_of,
+    parse_cursor,
+)
 from .redis_connections import Connections, Server
 from .redis_feed import RedisFeed
 from .redis_link import client_name, redis_url
@@ -25,6 +40,9 @@ def _load(name: str) -> Script:
 
 
 _CREATE, _CLAIM, _APPLY, _DISCARD, _LIST = map(_load, ("create", "claim", "apply", "discard", "list"))
+_RENEW, _SWEEP, _CANCEL = map(_load, ("renew", "sweep", "cancel"))
+_LEASES: Final = (Lease.LOST, Lease.HELD, Lease.CANCELED)
+_LOST: Final = to_fields({"failure": WORKER_LOST})["failure"]
 
 
 class RedisStore:
@@ -34,13 +52,15 @@ class RedisStore:
         url: ``redis://…``, ``rediss://…``, ``unix://…``, ``valkey://…`` or ``valkeys://…``.
         namespace: The prefix of every key and channel.
         result_ttl: How long the record of a run is kept once it has ended.
+        lease: How long an attempt lives that is not renewed.
     """
 
-    def __init__(self, url: str, *, namespace: str, result_ttl: timedelta) -> None:
+    def __init__(self, url: str, *, namespace: str, result_ttl: timedelta, lease: timedelta = LEASE) -> None:
         self._url = redis_url(url)
         self._namespace = namespace
         self._prefix = f"{namespace}:"
         self._result_ms = result_ttl // timedelta(milliseconds=1)
+        self._lease_ms = lease // timedelta(milliseconds=1)
         self._connections = Connections(self._url, client_name=client_name(namespace, "store"))
 
     @property
@@ -82,13 +102,37 @@ class RedisStore:
         """Forget a run that no worker has claimed."""
         self._call(_DISCARD.call([self._key(run_id)], self._prefix, run_id), repeatable=True)
 
-    def claim(self, run_id: str) -> Claim | None:
-        """Start the next attempt of a run, unless it is gone or terminal."""
-        record = self._call(_CLAIM.call([self._key(run_id)], self._prefix, run_id, _LIVE_MS))
-        if record is None:
+    def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
+        """Start the next attempt of a run, unless it is gone, terminal, or leased to another attempt."""
+        call = _CLAIM.call(
+            [self._key(run_id)], self._prefix, run_id, token, self._lease_ms, _LIVE_MS, self._result_ms, _LOST
+        )
+        answer = self._call(call, repeatable=bool(token))
+        if answer is None:
             return None
-        texts = dict(zip(record[::2], record[1::2], strict=True))
-        return Claim(snapshot=from_fields(texts), arguments=texts["arguments"])
+        if isinstance(answer, int):
+            return Busy(timedelta(milliseconds=answer))
+        return Claim(*_record(answer))
+
+    def renew(self, attempts: Sequence[AttemptId]) -> list[Lease]:
+        """Lease attempts anew, and tell what became of each."""
+        pairs = [text for attempt in attempts for text in attempt]
+        call = _RENEW.call([f"{self._prefix}leases"], self._prefix, self._lease_ms, _LIVE_MS, *pairs)
+        return [_LEASES[answer] for answer in self._call(call, repeatable=True)] if attempts else []
+
+    def sweep(self) -> list[Record]:
+        """Take runs from attempts whose lease has lapsed, and return those that have ended by it."""
+        call = _SWEEP.call(
+            [f"{self._prefix}leases"], self._prefix, self._lease_ms, _LIVE_MS, self._result_ms, _LOST, MAX_SWEPT
+        )
+        _, *records = self._call(call)
+        return [_record(record) for record in records]
+
+    def cancel(self, run_id: str) -> Record | None:
+        """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""
+        call = _CANCEL.call([self._key(run_id)], self._prefix, run_id, self._result_ms)
+        record = self._call(call, repeatable=True)
+        return _record(record) if record else None
 
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
         """Apply each change on its own, and return the new versions, ``None`` where refused."""
@@ -108,6 +152,11 @@ class RedisStore:
             [("HMGET", self._key(run_id), *FIELDS) for run_id in run_ids], repeatable=True
         )
         return [snapshot_of(row) for row in rows]
+
+    def load(self, run_id: str) -> Record | None:
+        """Return a run with its arguments, ``None`` if there is no such run."""
+        (words,) = self._connections.exchange([("HGETALL", self._key(run_id))], repeatable=True)
+        return _record(words) if words else None
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
@@ -168,7 +217,13 @@ def _new_values(run: NewRun) -> dict[str, Any]:
         "max_retries": run.max_retries,
         "owner": run.owner,
         "claims": run.claims,
+        "retry_of": run.retry_of,
     }
+
+
+def _record(words: Sequence[str]) -> Record:
+    texts = dict(zip(words[::2], words[1::2], strict=True))
+    return Record(snapshot=from_fields(texts), arguments=texts["arguments"])
 
 
 def _flat(texts: Mapping[str, str]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 -- What every script begins with. A run's record is a hash, {prefix}run:{id}: the text fields of a snapshot, and `arguments`.
 -- Its id stands in two sorted sets by the microsecond of its creation: {prefix}runs, and {prefix}owner:{owner} if it has one.
+-- While it is RUNNING, {prefix}leases, a sorted set, tells the millisecond at which its attempt is lost unless it renews that.
+-- Fields that only the scripts know: `token`, of the claim that began the attempt, and `lost`, the attempt that was lost last.
 
 -- Microseconds since the epoch by the server's clock, exact as a double until the year 2255.
 local function now_micros()
@@ -13,6 +15,14 @@ end
 
 local function millis(micros)
   return text(math.floor(micros / 1000))
+end
+
+local function now_millis()
+  return math.floor(now_micros() / 1000)
+end
+
+local function is_terminal(status)
+  return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED'
 end
 
 -- Lets a key live for so many milliseconds more at least, give or take a minute, which spares most calls a write.
@@ -38,4 +48,63 @@ local function announce(prefix, id, owner, version)
   if owner and owner ~= '' then
     redis.call('PUBLISH', prefix .. 'owner:' .. owner, notice)
   end
+end
+
+-- Dates the end of a run, and gives free what it held.
+local function finish(prefix, id, ttl)
+  local key, micros = prefix .. 'run:' .. id, now_micros()
+  redis.call('HSET', key, 'completed_at', millis(micros), 'expires_at', millis(micros + ttl * 1000))
+  redis.call('HDEL', key, 'scheduled_for')
+  redis.call('PEXPIRE', key, text(ttl))
+  redis.call('ZREM', prefix .. 'leases', id)
+end
+
+-- Leases an attempt from now on.
+local function hold(prefix, id, lease, ttl)
+  redis.call('ZADD', prefix .. 'leases', text(now_millis() + lease), id)
+  keep(prefix .. 'leases', ttl)
+end
+
+-- Returns the millisecond until which no attempt counts as lost. Nobody could renew a lease while the server was away: if nobody
+-- was heard of for longer than a lease, {prefix}pulse, a hash, remembers to wait for another one.
+local function grace_end(prefix, lease, ttl)
+  local key, now = prefix .. 'pulse', now_millis()
+  local heard, grace = unpack(redis.call('HMGET', key, 'heard', 'grace'))
+  if heard and now - heard > lease then
+    grace = text(now + lease)
+    redis.call('HSET', key, 'grace', grace)
+  end
+  redis.call('HSET', key, 'heard', text(now))
+  keep(key, ttl)
+  return tonumber(grace or 0)
+end
+
+-- Takes a RUNNING run from an attempt whose lease has lapsed, and returns its new status.
+local function lose(prefix, id, live_ttl, result_ttl, failure)
+  local key = prefix .. 'run:' .. id
+  local attempt, version, owner, retries, given_back, canceled = unpack(redis.call(
+    'HMGET', key, 'attempt', 'version', 'owner', 'max_retries', 'given_back', 'cancel_requested'
+  ))
+  local status, ttl = 'RETRYING', live_ttl
+  if canceled == '1' then
+    status = 'CANCELED'
+  elseif attempt - (tonumber(given_back) or 0) > tonumber(retries) then
+    status = 'FAILED'
+  end
+  version = text(version + 1)
+  redis.call('HSET', key, 'status', status, 'version', version, 'lost', attempt)
+  if status ~= 'CANCELED' then
+    redis.call('HSET', key, 'failure', failure)
+  end
+  if status == 'RETRYING' then
+    redis.call('HSET', key, 'scheduled_for', text(now_millis()))
+    redis.call('ZREM', prefix .. 'leases', id)
+    keep(key, ttl)
+  else
+    ttl = result_ttl
+    finish(prefix, id, ttl)
+  end
+  keep_indexes(prefix, owner, ttl)
+  announce(prefix, id, owner, version)
+  return status
 end

@@ -42,7 +42,7 @@ class Place:
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     if request.param == "memory":
         memory = MemoryStore(result_ttl=timedelta(hours=1))
-        yield Place(memory, lambda: {topic for feed in list(memory._feeds) for topic in feed._topics})
+        yield Place(memory, lambda: {topic for feed in memory._feeds for topic in feed.topics})
         return
     url, namespace = request.getfixturevalue("redis_url"), request.getfixturevalue("namespace")
     store = open_store(url, namespace=namespace, result_ttl=timedelta(hours=1))

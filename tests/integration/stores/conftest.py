@@ -8,22 +8,22 @@ from datetime import timedelta
 import pytest
 
 from strawberry_tasks.stores import open_store
-from strawberry_tasks.stores.base import Store
+from strawberry_tasks.stores.base import LEASE, Store
 
-MakeStore = Callable[[timedelta], Store]
+MakeStore = Callable[..., Store]
 
 
 @pytest.fixture(params=["memory", "redis"])
 def make_store(request: pytest.FixtureRequest) -> Iterator[MakeStore]:
-    """Make stores of each kind, with a ``result_ttl``."""
+    """Make stores of each kind, with a ``result_ttl`` and perhaps a ``lease``."""
     made: list[Store] = []
 
-    def make(result_ttl: timedelta) -> Store:
+    def make(result_ttl: timedelta, lease: timedelta = LEASE) -> Store:
         if request.param == "memory":
             url, namespace = "memory://", "test"
         else:
             url, namespace = request.getfixturevalue("redis_url"), request.getfixturevalue("namespace")
-        made.append(open_store(url, namespace=namespace, result_ttl=result_ttl))
+        made.append(open_store(url, namespace=namespace, result_ttl=result_ttl, lease=lease))
         return made[-1]
 
     yield make

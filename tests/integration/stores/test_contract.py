@@ -150,18 +150,6 @@ def test_the_end_is_dated(store: Store) -> None:
     assert run.expires_at == run.completed_at + timedelta(hours=1)
 
 
-def test_a_superseded_attempt_is_refused(store: Store) -> None:
-    """Once a second worker has taken over, the first one changes nothing."""
-    first = running(store)
-    second = store.claim("run")
-    assert second is not None
-
-    outcomes = store.apply([change(first, progress=9.0), change(first, status=TaskStatus.COMPLETED, result="late")])
-
-    assert outcomes == [None, None]
-    assert state(store) == second.snapshot
-
-
 @pytest.mark.parametrize("ready", [False, True])
 def test_only_a_running_run_is_changed(store: Store, ready: bool) -> None:
     """An attempt that is over, or has not begun, writes nothing."""

@@ -1,0 +1,93 @@
+"""Ends runs from outside, and starts them again: what is asked of a run whatever its task is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from .errors import TaskNotFoundError, TaskNotRetryableError
+from .snapshot import Snapshot
+from .status import TaskStatus
+from .stores.base import Record, Store
+
+logger = logging.getLogger(__name__)
+
+
+class Restartable(Protocol):
+    """What is needed of a task."""
+
+    def release(self, arguments: str) -> None:
+        """Drop what was kept for a run outside the store, such as uploaded files."""
+
+    def restart(self, record: Record) -> Snapshot:
+        """Start a run with the arguments of another one.
+
+        Raises:
+            TaskNotRetryableError: If they are not there any more.
+            QueueUnavailableError: If the queue cannot be reached.
+        """
+
+
+class Control:
+    """Cancels runs, starts them again, and takes them from lost workers.
+
+    Args:
+        store: Where the runs are.
+        find: Finds a task by its name; ``None`` if this process does not know it.
+    """
+
+    def __init__(self, store: Store, find: Callable[[str], Restartable | None]) -> None:
+        self._store = store
+        self._find = find
+
+    def cancel(self, run_id: str) -> Snapshot:
+        """Ask for a run to stop, and return it as it is now.
+
+        Raises:
+            TaskNotFoundError: If there is no such run.
+        """
+        record = self._store.cancel(run_id)
+        if record is None:
+            raise TaskNotFoundError(run_id)
+        if record.snapshot.status is TaskStatus.CANCELED:
+            self._release(record)
+        return record.snapshot
+
+    def retry(self, run_id: str) -> Snapshot:
+        """Start a run again that has FAILED or was CANCELED, as a new one.
+
+        Raises:
+            TaskNotFoundError: If there is no such run.
+            TaskNotRetryableError: If it has not ended like that, or cannot be started again here; says why.
+            QueueUnavailableError: If the queue cannot be reached. Nothing was started.
+        """
+        record = self._store.load(run_id)
+        if record is None:
+            raise TaskNotFoundError(run_id)
+        run = record.snapshot
+        if run.status not in {TaskStatus.FAILED, TaskStatus.CANCELED}:
+            raise TaskNotRetryableError(f"Only a FAILED or CANCELED task can be retried; this one is {run.status}.")
+        task = self._find(run.name)
+        if task is None:
+            raise TaskNotRetryableError(f"There is no task named {run.name!r} here any more.")
+        return task.restart(record)
+
+    def sweep(self) -> None:
+        """Take runs from workers that were lost.
+
+        Raises:
+            StoreUnavailableError: If the store does not answer.
+        """
+        for record in self._store.sweep():
+            logger.warning("Run %s (%s) ended: %s", record.snapshot.id, record.snapshot.name, record.snapshot.error)
+            self._release(record)
+
+    def _release(self, record: Record) -> None:
+        task = self._find(record.snapshot.name)
+        if task is None:
+            return
+        try:
+            task.release(record.arguments)
+        except Exception:
+            logger.exception("Run %s has ended, but its uploads could not be removed.", record.snapshot.id)

@@ -1,0 +1,133 @@
+"""Keeps the leases of the attempts that run in this process, and tells them to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final
+
+from .errors import StoreUnavailableError, TaskCanceled
+from .hub import Hub
+from .snapshot import Snapshot
+from .stop import AttemptLost, StopSignal
+from .stores.base import CANCEL_TOPIC, AttemptId, Lease, Store
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOOK: Final = 0.05
+"""Seconds after which the first attempt of a process is worth a thread's work and a link; many are over by then."""
+
+RETRY_PAUSE: Final = 1.0
+"""The longest pause between two tries while the store is away, in seconds."""
+
+_REMEMBERED: Final = 1000
+"""How many requests to cancel are remembered that came before their attempt was held."""
+
+
+class Keeper:
+    """One thread renews all leases, in one round trip each third of a lease; it starts with the first attempt.
+
+    Args:
+        store: Where the attempts are leased.
+        hub: Tells of runs that are to be canceled; a renewal tells of those that it missed.
+        lease: How long an attempt lives that is not renewed.
+    """
+
+    def __init__(self, store: Store, hub: Hub, *, lease: timedelta) -> None:
+        self._store = store
+        self._hub = hub
+        self._pause = lease.total_seconds() / 3
+        self._lock = threading.Lock()
+        self._held: dict[AttemptId, StopSignal] = {}
+        self._asked: OrderedDict[AttemptId, None] = OrderedDict()
+        self._wake = threading.Event()
+        self._is_asleep = False
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def holding(self, run: Snapshot, stop: StopSignal) -> Iterator[None]:
+        """Keep an attempt leased during the block.
+
+        Args:
+            run: The run as the attempt has claimed it.
+            stop: Told when the attempt has to stop.
+        """
+        attempt = AttemptId(run.id, run.attempt)
+        with self._lock:
+            self._held[attempt] = stop
+            if attempt in self._asked:
+                stop.send(TaskCanceled)
+            if self._thread is None or not self._thread.is_alive():  # A forked child has the object, not the thread.
+                self._thread = threading.Thread(target=self._run, name="strawberry-tasks-keeper", daemon=True)
+                self._thread.start()
+            elif self._is_asleep:
+                self._wake.set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._held[attempt]
+
+    def close(self) -> None:
+        """Stop the thread; the leases of what runs still lapse."""
+        self._closed.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        if self._closed.wait(FIRST_LOOK):
+            return
+        leave = self._hub.watch_topic(CANCEL_TOPIC, self._canceled, on_attached=self._wake.set)
+        try:
+            while not self._closed.is_set():
+                self._wake.wait(self._next_pause())
+                self._wake.clear()
+        finally:
+            leave()
+
+    def _next_pause(self) -> float | None:
+        """Renew, and return how many seconds to sleep; ``None`` is until the next attempt."""
+        with self._lock:
+            held = list(self._held)
+            # Not told about each attempt that comes: one that comes meanwhile is renewed before a third of its lease is over.
+            self._is_asleep = not held
+        if not held:
+            return None
+        return self._pause if self._renew(held) else min(self._pause, RETRY_PAUSE)
+
+    def _renew(self, held: Sequence[AttemptId]) -> bool:
+        try:
+            answers = self._store.renew(held)
+        except StoreUnavailableError as error:
+            logger.warning("The leases of %d runs wait for the store: %s", len(held), error)
+            return False
+        except Exception:
+            logger.exception("The leases of %d runs could not be renewed.", len(held))
+            return False
+        for attempt, answer in zip(held, answers, strict=True):
+            if answer is not Lease.HELD:
+                self._stop(attempt, TaskCanceled if answer is Lease.CANCELED else AttemptLost)
+        return True
+
+    def _canceled(self, run: Snapshot) -> None:
+        attempt = AttemptId(run.id, run.attempt)
+        with self._lock:
+            self._asked[attempt] = None
+            if len(self._asked) > _REMEMBERED:
+                self._asked.popitem(last=False)
+        self._stop(attempt, TaskCanceled)
+
+    def _stop(self, attempt: AttemptId, reason: type[TaskCanceled]) -> None:
+        with self._lock:
+            stop = self._held.get(attempt)
+        if stop is None:
+            return
+        if issubclass(reason, AttemptLost):
+            logger.warning("Attempt %d of run %s has lost its lease.", attempt.attempt, attempt.run_id)
+        stop.send(reason)
