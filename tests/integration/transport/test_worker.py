@@ -1,0 +1,339 @@
+"""What a worker gets and gives back, and what becomes of its messages while Redis is away."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import dramatiq
+import pytest
+import redis
+from dramatiq.errors import ConnectionClosed
+
+from strawberry_tasks.backends.redis_transport import RedisTransport
+from tests.integration.transport.conftest import LEASE, QUEUE, MakeTransport, StartWorker, message
+from tests.processes import wait_until
+from tests.servers import Fault, Proxy, RedisServer
+
+Away = Callable[[Proxy], None]
+
+
+def refuse(proxy: Proxy) -> None:
+    """As a server that is restarted."""
+    proxy.fault = Fault.REFUSE
+    proxy.cut()
+
+
+def hang(proxy: Proxy) -> None:
+    """As a network that drops everything."""
+    proxy.fault = Fault.BLACK_HOLE
+
+
+def come_back(proxy: Proxy) -> None:
+    """End the fault."""
+    proxy.cut()
+    proxy.fault = Fault.PASS
+
+
+away = pytest.mark.parametrize("away", [refuse, hang])
+
+
+@pytest.fixture
+def proxied(make_transport: MakeTransport, proxy: Proxy) -> RedisTransport:
+    """A transport behind the proxy."""
+    return make_transport(proxy.url, lease=timedelta(seconds=1))
+
+
+@pytest.fixture
+def direct(make_transport: MakeTransport, server: RedisServer) -> RedisTransport:
+    """A transport beside the proxy."""
+    return make_transport(server.url, lease=timedelta(seconds=1))
+
+
+def is_empty(transport: RedisTransport) -> bool:
+    return transport.do_qsize(QUEUE) == 0
+
+
+@away
+def test_a_failure_while_redis_is_away_is_retried(
+    proxied: RedisTransport, direct: RedisTransport, proxy: Proxy, start_worker: StartWorker, away: Away
+) -> None:
+    """A task that fails during an outage, longer than its lease, is neither lost nor acknowledged."""
+    calls: list[float] = []
+    fails = threading.Event()
+
+    @dramatiq.actor(broker=proxied, queue_name=QUEUE, min_backoff=1, max_backoff=1)
+    def fail_once() -> None:
+        calls.append(time.monotonic())
+        if len(calls) == 1:
+            away(proxy)
+            fails.set()
+            raise RuntimeError
+
+    start_worker(proxied)
+    fail_once.send()
+    assert fails.wait(5)
+    wait_until(lambda: time.monotonic() > calls[0] + 2, "the outage is longer than the lease")
+    assert direct.depth(QUEUE).in_flight == 1
+
+    come_back(proxy)
+
+    wait_until(lambda: len(calls) == 2, "the retry")
+    wait_until(lambda: is_empty(direct), "the end")
+    assert len(calls) == 2
+
+
+@away
+def test_a_success_while_redis_is_away_is_not_repeated(
+    proxied: RedisTransport, direct: RedisTransport, proxy: Proxy, start_worker: StartWorker, away: Away
+) -> None:
+    """A task that succeeds during an outage runs once, though the outage is longer than its lease."""
+    calls: list[float] = []
+
+    @dramatiq.actor(broker=proxied, queue_name=QUEUE)
+    def succeed() -> None:
+        calls.append(time.monotonic())
+        away(proxy)
+
+    start_worker(proxied)
+    start_worker(direct)
+    succeed.send()
+    wait_until(lambda: calls, "the task runs")
+    # The other worker knows no such actor: it would bury the message if it got it.
+    wait_until(lambda: time.monotonic() > calls[0] + 0.7, "the outage")
+
+    come_back(proxy)
+
+    wait_until(lambda: is_empty(direct), "the end")
+    assert len(calls) == 1
+    assert direct.depth(QUEUE).dead == 0
+
+
+def test_a_success_while_the_whole_server_is_away_is_not_repeated(
+    proxied: RedisTransport, direct: RedisTransport, server: RedisServer, start_worker: StartWorker
+) -> None:
+    """After an outage for everybody, longer than the lease, the holder comes before those who would take over."""
+    calls: list[float] = []
+
+    @dramatiq.actor(broker=proxied, queue_name=QUEUE)
+    def succeed() -> None:
+        calls.append(time.monotonic())
+        server.kill()
+
+    start_worker(proxied)
+    start_worker(direct)
+    succeed.send()
+    wait_until(lambda: calls and time.monotonic() > calls[0] + 1.5, "the outage is longer than the lease")
+
+    server.start()
+
+    wait_until(lambda: is_empty(direct), "the end")
+    assert len(calls) == 1
+    assert direct.depth(QUEUE).dead == 0
+
+
+@away
+def test_a_delayed_message_comes_through_a_blip(
+    proxied: RedisTransport, direct: RedisTransport, proxy: Proxy, start_worker: StartWorker, away: Away
+) -> None:
+    """A message that is due during an outage comes right after it, to the worker that was there before."""
+    called = threading.Event()
+
+    @dramatiq.actor(broker=proxied, queue_name=QUEUE)
+    def note() -> None:
+        called.set()
+
+    start_worker(proxied)
+    note.send_with_options(delay=300)
+    due = time.monotonic() + 0.3
+    away(proxy)
+    wait_until(lambda: time.monotonic() > due + 0.5, "the outage")
+    assert not called.is_set()
+
+    come_back(proxy)
+
+    assert called.wait(3)
+
+
+@away
+def test_an_enqueue_into_a_hole_fails_soon_and_can_be_repeated(
+    proxied: RedisTransport, direct: RedisTransport, proxy: Proxy, away: Away
+) -> None:
+    """Whether or not the first one arrived, there is one message in the end."""
+    away(proxy)
+    began = time.monotonic()
+    with pytest.raises(ConnectionClosed):
+        proxied.enqueue(message("m"))
+    assert time.monotonic() - began < 2.5
+    come_back(proxy)
+
+    proxied.enqueue(message("m"))
+
+    assert direct.depth(QUEUE) == (1, 0, 0, 0)
+
+
+def test_a_restart_of_the_server_loses_nothing(
+    proxied: RedisTransport, server: RedisServer, start_worker: StartWorker
+) -> None:
+    """With the append-only file, what was accepted before a crash is performed after it."""
+    seen: list[int] = []
+
+    @dramatiq.actor(broker=proxied, queue_name=QUEUE)
+    def note(number: int) -> None:
+        seen.append(number)
+
+    for number in range(50):
+        note.send_with_options(args=(number,), delay=None if number % 2 else 100)
+
+    server.kill()
+    server.start()
+    start_worker(proxied, threads=4)
+
+    wait_until(lambda: len(seen) >= 50 and is_empty(proxied), "all have run")
+    assert sorted(seen) == list(range(50))
+
+
+def test_a_shutdown_gives_back_at_once(make_transport: MakeTransport, start_worker: StartWorker) -> None:
+    """What no thread has begun is there for others while the worker still waits for what runs."""
+    leaving, staying = make_transport(), make_transport()
+    begun, go_on = threading.Event(), threading.Event()
+
+    @dramatiq.actor(broker=leaving, queue_name=QUEUE)
+    def wait() -> None:
+        begun.set()
+        go_on.wait(10)
+
+    wait.send()
+    wait.send()
+    worker = start_worker(leaving, threads=1)
+    assert begun.wait(5)
+    wait_until(lambda: staying.depth(QUEUE).in_flight == 2, "the second one was fetched")
+
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
+
+    wait_until(lambda: staying.depth(QUEUE) == (1, 0, 1, 0), "one was given back", LEASE.total_seconds() / 2)
+    go_on.set()
+    stopping.join()
+    assert staying.depth(QUEUE) == (1, 0, 0, 0)
+    staying.fetch(QUEUE, 1)
+    (delivery,) = staying.inbox(QUEUE).drain()
+    assert not delivery.suspect
+
+
+def test_what_does_not_end_in_time_is_given_back(make_transport: MakeTransport, start_worker: StartWorker) -> None:
+    """A message whose task outlasts the shutdown waits again when the worker is gone."""
+    leaving, staying = make_transport(), make_transport()
+    begun, go_on = threading.Event(), threading.Event()
+
+    @dramatiq.actor(broker=leaving, queue_name=QUEUE)
+    def wait() -> None:
+        begun.set()
+        go_on.wait(10)
+
+    wait.send()
+    worker = start_worker(leaving)
+    assert begun.wait(5)
+
+    worker.stop(timeout=50)
+
+    assert staying.depth(QUEUE) == (1, 0, 0, 0)
+    go_on.set()
+
+
+def test_an_idle_worker_is_woken(transport: RedisTransport, start_worker: StartWorker) -> None:
+    """A message does not wait until a sleeper looks by itself."""
+    started: list[float] = []
+
+    @dramatiq.actor(broker=transport, queue_name=QUEUE)
+    def note() -> None:
+        started.append(time.monotonic())
+
+    start_worker(transport)
+    delays = []
+    for number in itertools.count(1):
+        wait_until(transport.client.client_list, "the worker sleeps")
+        sent = time.monotonic()
+        note.send()
+        wait_until(lambda expected=number: len(started) == expected, "the task starts")
+        delays.append(started[-1] - sent)
+        if number == 20:
+            break
+
+    assert sorted(delays)[10] < 0.02
+
+
+def test_a_fetched_message_that_was_lost_is_skipped(transport: RedisTransport, start_worker: StartWorker) -> None:
+    """What is in other hands by the time its turn comes is not performed."""
+    performed: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    @dramatiq.actor(broker=transport, queue_name=QUEUE)
+    def note(name: str) -> None:
+        performed.append(name)
+        begun.set()
+        go_on.wait(5)
+
+    note.send("first")
+    lost = note.send("second")
+    start_worker(transport, threads=1)
+    assert begun.wait(5)
+    wait_until(lambda: transport.in_flight(lost.message_id), "it was fetched")
+    transport.client.hincrby(f"{transport.namespace}:queue:{QUEUE}:deliveries", lost.message_id, 1)
+    wait_until(lambda: transport.is_lost(lost.message_id), "the loss is known", 2)
+
+    go_on.set()
+
+    wait_until(lambda: transport.in_flight(lost.message_id) is None, "it was skipped")
+    assert performed == ["first"]
+
+
+def test_an_unknown_actor_does_not_stop_the_worker(transport: RedisTransport, start_worker: StartWorker) -> None:
+    """A message of an actor that nobody declared goes to the dead letters, and its owner is told."""
+    told: list[str] = []
+    transport.on_dead = lambda letter: told.append(f"{letter.message_id} {letter.reason}")
+    performed = threading.Event()
+
+    @dramatiq.actor(broker=transport, queue_name=QUEUE)
+    def note() -> None:
+        performed.set()
+
+    start_worker(transport)
+    transport.enqueue(message("stray", actor="nobody"))
+    note.send()
+
+    assert performed.wait(5)
+    wait_until(lambda: told == ["stray UNKNOWN_ACTOR"], "its owner was told")
+    assert [letter.message_id for letter in transport.dead_letters(QUEUE)] == ["stray"]
+
+
+def test_a_worker_warns_of_a_server_that_loses_messages(
+    direct: RedisTransport, server: RedisServer, start_worker: StartWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says at its start that the server keeps no append-only file, and that it evicts keys."""
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendonly", "no")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+
+    with caplog.at_level(logging.WARNING):
+        start_worker(direct)
+
+    assert [warning in caplog.text for warning in ("appendonly yes", "maxmemory-policy noeviction")] == [True, True]
+
+
+def test_a_worker_is_quiet_where_it_may_not_ask(
+    direct: RedisTransport, server: RedisServer, start_worker: StartWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that forbids ``CONFIG`` gets no warning."""
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendonly", "no")
+        client.acl_setuser("default", enabled=True, nopass=True, categories=["+@all"], commands=["-config"], keys=["*"])
+
+    with caplog.at_level(logging.WARNING):
+        start_worker(direct)
+
+    assert not [record for record in caplog.records if "This Redis" in record.message]
