@@ -71,6 +71,8 @@ class RedisTransport(RedisBroker):
         self._calls = QueueCalls(namespace, lease=lease, max_deliveries=max_deliveries, dead_ttl=dead_ttl)
         self._flight = Flight()
         self._inboxes: dict[str, Inbox] = {}
+        # A process that holds nothing is heard of by its fetches, and must not seem to have been cut off in between.
+        self._longest_sleep = lease.total_seconds() / 3
         self._keeper = Keeper(self._renew, interval=lease.total_seconds() / 3)
 
     @property
@@ -268,7 +270,7 @@ class RedisTransport(RedisBroker):
             self._tell(queue, dead_letter(message_id, reason, data))
         if found or wait == 0:
             return 0.0
-        return 3600.0 if wait < 0 else wait / 1000
+        return self._longest_sleep if wait < 0 else min(wait / 1000, self._longest_sleep)
 
     def begin(self, delivery: Delivery) -> None:
         """Note that a message is begun which may have killed a worker."""
