@@ -52,7 +52,11 @@ def made_up_product(number: int) -> ProductRow:
     name = f"{chance.choice(_MATERIALS)} {chance.choice(_KINDS[category]).lower()}, {chance.choice(_COLOURS)}"
     price = Decimal(chance.randrange(290, 14_900, 10)) / 100
     return ProductRow(
-        sku=sku_of(number), name=name, category=category, price=price.quantize(Decimal("0.01")), stock=chance.randrange(250)
+        sku=sku_of(number),
+        name=name,
+        category=category,
+        price=price.quantize(Decimal("0.01")),
+        stock=chance.randrange(250),
     )
 
 
@@ -86,7 +90,7 @@ def _spoil(row: list[str], way: int) -> None:
     if way == 0:
         row[3] = "about 12"
     elif way == 1:
-        row[4] = f"-{row[4]}"
+        row[4] = str(-1 - int(row[4]))
     elif way == 2:
         row[0] = sku_of(1)
     elif way == 3:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import pygal
 from pygal.style import Style
@@ -66,4 +65,3 @@ def draw_sales(rows: Sequence[SalesRow], title: str) -> bytes:
 
 def _length(row: SalesRow) -> int:
     return len(row.label)
-

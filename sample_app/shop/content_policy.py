@@ -17,7 +17,7 @@ def strict_content_policy(
     """Let a page use our own scripts, styles and images, and connect to us alone."""
 
     @wraps(view)
-    def limited(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def limited(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
         host = request.get_host()
         response["Content-Security-Policy"] = "; ".join(
