@@ -12,6 +12,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.extensions.field_extension import AsyncExtensionResolver, SyncExtensionResolver
 from strawberry.permission import BasePermission, PermissionExtension
 
+from .._compat import Parameter
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..task import Environment, Task
@@ -94,11 +95,12 @@ def _resolver(task: Task[..., Any]) -> Any:
     def start(info: strawberry.Info[Any, Any], **arguments: Any) -> Any:
         return resolve(_start(task, info, arguments))
 
-    parameters = [inspect.Parameter("info", inspect.Parameter.KEYWORD_ONLY, annotation=strawberry.Info)]
+    # Strawberry looks parameters up by their hash, and only its own have one with a list as the default.
+    parameters: list[inspect.Parameter] = [Parameter("info", Parameter.KEYWORD_ONLY, annotation=strawberry.Info)]
     parameters += [
-        inspect.Parameter(
+        Parameter(
             parameter.name,
-            inspect.Parameter.KEYWORD_ONLY,
+            Parameter.KEYWORD_ONLY,
             annotation=parameter.codec.schema_type,
             default=parameter.default,
         )
