@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionInterface
@@ -15,6 +16,8 @@ from .redis_link import CONNECTION_OPTIONS, address, encode, unavailable
 
 Command: TypeAlias = "tuple[str | int, ...]"
 """The words of a command."""
+
+_pack: Callable[[tuple[str | bytes | int, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes one word
 
 
 class Connections:
@@ -29,10 +32,12 @@ class Connections:
     """
 
     def __init__(self, url: str, *, client_name: str) -> None:
-        self._pool = redis.ConnectionPool.from_url(
+        pool = redis.ConnectionPool.from_url(
             url, **CONNECTION_OPTIONS, retry=Retry(NoBackoff(), 0), client_name=client_name
         )
-        self.address = address(self._pool.connection_kwargs)
+        self.address = address(pool.connection_kwargs)
+        # The pool has read the URL, and that is all: it would count what it makes, and refuse to make more after the 100th.
+        self._make: Callable[[], ConnectionInterface] = partial(pool.connection_class, **pool.connection_kwargs)
         self._idle: list[ConnectionInterface] = []
         self._pid = os.getpid()
 
@@ -59,7 +64,7 @@ class Connections:
                 # It is dead, and the others are as old.
                 connection.disconnect()  # type: ignore[no-untyped-call]
                 self.close()
-            return self._exchange(self._pool.make_connection(), commands)
+            return self._exchange(self._make(), commands)
 
     def close(self) -> None:
         """Close all that are idle."""
@@ -77,7 +82,7 @@ class Connections:
 
     def _exchange(self, connection: ConnectionInterface, commands: Sequence[Command]) -> list[Any]:
         try:
-            connection.send_packed_command(_packed(connection, commands))  # type: ignore[no-untyped-call]
+            connection.send_packed_command(_packed(commands))  # type: ignore[no-untyped-call]
             answers = [_answer(connection) for _ in commands]
         except BaseException:
             # Also when a time limit interrupts the thread: an answer that is still to come belongs to nobody.
@@ -95,13 +100,14 @@ def _is_fresh(connection: ConnectionInterface) -> bool:
         return False
 
 
-def _packed(connection: ConnectionInterface, commands: Sequence[Command]) -> Sequence[bytes]:
+def _packed(commands: Sequence[Command]) -> list[bytes]:
+    # hiredis itself, and one piece for all: redis-py looks at every word, and makes a system call for each command.
     try:
-        return [part for words in commands for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
+        return [b"".join(map(_pack, commands))]
     except UnicodeEncodeError:
-        # hiredis packs text its own way, and knows nothing of the connection's encoding.
-        encoded = [[encode(word) if isinstance(word, str) else word for word in words] for words in commands]
-        return [part for words in encoded for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
+        # hiredis knows nothing of the connection's encoding.
+        encoded = (tuple(encode(word) if isinstance(word, str) else word for word in words) for words in commands)
+        return [b"".join(map(_pack, encoded))]
 
 
 def _answer(connection: ConnectionInterface) -> Any:
