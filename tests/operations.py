@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from strawberry.schema.base import BaseSchema
@@ -36,9 +36,11 @@ def refuse(
     return error.message, (error.extensions or {}).get("code")
 
 
-def perform(tasks: Tasks, document: str, variables: Mapping[str, Any] | None = None, user: object = None) -> Any:
+def perform(
+    tasks: Tasks, document: str, variables: Mapping[str, Any] | None = None, *, types: Sequence[type] = ()
+) -> Any:
     """Start the document's only task through GraphQL, perform it inline, and return its handle."""
-    schema = Schema(extensions=[tasks.extension])
+    schema = Schema(extensions=[tasks.extension], types=types)
     with inline(tasks):
-        (handle,) = execute(schema, document, variables, user).values()
+        (handle,) = execute(schema, document, variables).values()
     return handle

@@ -151,6 +151,7 @@ def test_defaults_apply_to_what_is_left_out() -> None:
 
     @tasks.mutation()
     def start(
+        *,
         number: int = 7,
         speed: Speed = Speed.FAST,
         words: list[str] = ["a"],  # noqa: B006
@@ -203,7 +204,9 @@ def test_custom_scalar() -> None:
     assert data == {"pay": {"output": "3.00", "result": "3.00"}}
 
 
-@pytest.mark.parametrize("name", ["source", "function", "next_", "kwargs", "args", "runtime", "task", "self_", "context"])
+@pytest.mark.parametrize(
+    "name", ["source", "function", "next_", "kwargs", "args", "runtime", "task", "self_", "context"]
+)
 async def test_argument_of_any_name(name: str) -> None:
     """No name of ours gets into the way of an argument's, neither in GraphQL nor in Python."""
     tasks = Tasks("memory://")
