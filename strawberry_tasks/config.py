@@ -22,6 +22,9 @@ STORE_TIMEOUT = timedelta(seconds=1)
 IO_THREADS = 16
 """How many calls to the store and the queue one process makes at a time on behalf of its event loops."""
 
+MAX_IO_WAIT = timedelta(milliseconds=250)
+"""How long such a call may wait for its turn while others find the store or the queue away."""
+
 MAX_PAGE = 100
 """How many runs one page of `tasks` holds at the most."""
 

@@ -19,7 +19,6 @@ from .policy import NOBODY, Policy, Viewer
 from .runtime import Runtime
 from .snapshot import JSON, Snapshot
 from .stores.base import NewRun
-from .takeback import take_back
 from .uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -85,7 +84,7 @@ class Task(Generic[P, R]):
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """`enqueue` for async code."""
-        return await self._environment.runtime().off_loop(self.enqueue, *args, **kwargs)
+        return self.handle(await self.astart(args, kwargs))
 
     def delay(self, *args: Any, countdown: float | None = None, **kwargs: Any) -> Coroutine[Any, Any, Handle[R]]:
         """Start a run as some other frameworks spell it; `aenqueue` and `using` are typed.
@@ -141,11 +140,19 @@ class Task(Generic[P, R]):
         try:
             return self._record_and_send(runtime, run_id, arguments)
         except BaseException as error:
-            take_back(runtime.store, run_id)
+            # A store that is away now cannot be waited for; one that was there a moment ago is clean when the caller looks.
+            runtime.take_back.discard(run_id, wait=not isinstance(error, StoreUnavailableError))
             self._release_quietly(run_id, arguments)
             if isinstance(error, QueueUnavailableError | StoreUnavailableError):
                 raise QueueUnavailableError from error
             raise
+
+    async def astart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
+        """`start` for async code."""
+        try:
+            return await self._environment.runtime().off_loop(self.start, args, kwargs)
+        except StoreUnavailableError as error:
+            raise QueueUnavailableError from error
 
     def handle(self, run: Snapshot) -> Handle[R]:
         """Return the handle of a run of this task."""

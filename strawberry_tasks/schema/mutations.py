@@ -16,7 +16,7 @@ from .._compat import Parameter
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..task import Environment, Task
-from .registry import handle_type, off_loop, registry_of, resolve, viewer_of
+from .registry import handle_type, in_event_loop, registry_of, resolve, viewer_of
 from .types import TaskHandle
 
 P = ParamSpec("P")
@@ -119,5 +119,6 @@ def _resolver(task: Task[..., Any]) -> Any:
 async def _start(task: Task[..., Any], info: strawberry.Info[Any, Any], arguments: Mapping[str, Any]) -> TaskHandle:
     registry = registry_of(info)
     viewer = await viewer_of(registry, info)
-    run = await off_loop(registry.runtime(), task.using(viewer=viewer).start, (), arguments)
+    owned = task.using(viewer=viewer)
+    run = await owned.astart((), arguments) if in_event_loop() else owned.start((), arguments)
     return registry.handle(run, viewer, info.schema)
