@@ -9,7 +9,7 @@ from typing import Protocol
 from ..lifecycle import Verdict, Work
 
 Perform = Callable[[Work, str], Verdict]
-"""Performs one attempt of a run: `lifecycle.perform` with this process's store."""
+"""Performs one attempt of a run, as `lifecycle.perform` does with this process's store."""
 
 
 class Backend(Protocol):
