@@ -82,7 +82,7 @@ class Config:
     """What applies to one `Tasks`."""
 
     url: str
-    """Where the state lives: ``redis://…``, ``rediss://…``, ``unix://…`` or ``memory://``."""
+    """Where the state lives, as ``redis://…``, ``rediss://…``, ``unix://…`` or ``memory://``."""
 
     namespace: str = "strawberry_tasks"
     """The prefix of every key and channel."""
