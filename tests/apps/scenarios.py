@@ -98,6 +98,7 @@ class Scenarios:
         self.count = tasks.mutation()(count)
         self.count_async = tasks.mutation()(count_async)
         self.flaky = tasks.mutation(max_retries=2, retry_delay=SOON)(flaky)
+        self.stumble = tasks.mutation(max_retries=1, retry_delay=SOON)(stumble)
         self.give_up = tasks.mutation(max_retries=1, retry_delay=SOON)(give_up)
         self.hang = tasks.mutation(max_retries=0, timeout=LIMIT)(hang)
         self.hang_async = tasks.mutation(max_retries=0, timeout=LIMIT)(hang_async)
@@ -142,6 +143,16 @@ async def count_async(task: TaskContext, gate: str, pace: float = 0.05) -> int:
 def flaky(task: TaskContext, failures: int) -> int:
     """Fail so many times, then return the number of the attempt."""
     if task.attempt <= failures:
+        raise RuntimeError("secret detail")
+    return task.attempt
+
+
+def stumble(task: TaskContext, gate: str) -> int:
+    """Report some progress, wait until the gate opens, and fail in the first attempt."""
+    task.progress(1, 2)
+    for _ in _until_open(gate):
+        time.sleep(0.01)
+    if task.attempt == 1:
         raise RuntimeError("secret detail")
     return task.attempt
 
