@@ -105,8 +105,6 @@ class Scenarios:
         self.measure = tasks.mutation()(measure)
         self.visit = tasks.mutation()(visit)
         self.note = tasks.task()(note)
-        self.note_elsewhere = tasks.task(queue="elsewhere")(note_elsewhere)
-        self.pause = tasks.task(max_retries=1, retry_delay=timedelta(hours=1))(pause)
 
 
 def add(left: int, right: int) -> Sum:
@@ -193,16 +191,6 @@ def note(path: str) -> None:
     """Leave one more line in a file."""
     with Path(path).open("a") as notes:
         notes.write(f"{time.time()}\n")
-
-
-def note_elsewhere(path: str) -> None:
-    """Do the same from another queue."""
-    note(path)
-
-
-def pause() -> None:
-    """Fail, and be due again much later."""
-    raise RuntimeError("not now")
 
 
 def _until_open(gate: str) -> Iterator[None]:
