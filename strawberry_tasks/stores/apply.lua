@@ -7,7 +7,7 @@
 -- ARGV[7…] fields, name and value in turn
 -- Returns the new version, or false if the change is refused.
 local prefix, id, new_status, ttl = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[6])
-local status, attempt, version, owner = unpack(redis.call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner'))
+local status, attempt, version, owner = unpack(call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner'))
 if attempt ~= ARGV[3] then
   return false
 end
@@ -16,18 +16,18 @@ if status ~= 'RUNNING' then
   return status == new_status and tonumber(version)
 end
 
-version = text(version + 1)
-redis.call('HSET', KEYS[1], 'version', version, unpack(ARGV, 7))
+version = version + 1
+call('HSET', KEYS[1], 'version', version, unpack(ARGV, 7))
 if new_status == 'COMPLETED' or new_status == 'FAILED' or new_status == 'CANCELED' then
   local micros = now_micros()
-  redis.call('HSET', KEYS[1], 'completed_at', millis(micros), 'expires_at', millis(micros + ttl * 1000))
+  call('HSET', KEYS[1], 'completed_at', millis(micros), 'expires_at', millis(micros + ttl * 1000))
   if new_status == 'COMPLETED' then
-    redis.call('HSET', KEYS[1], 'progress', '100.0')
+    call('HSET', KEYS[1], 'progress', '100.0')
   end
-  redis.call('PEXPIRE', KEYS[1], text(ttl))
+  call('PEXPIRE', KEYS[1], text(ttl))
 else
   if ARGV[5] ~= '' then
-    redis.call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
+    call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
     ttl = ttl + ARGV[5]
   end
   keep(KEYS[1], ttl)
@@ -36,4 +36,4 @@ if new_status ~= '' then
   keep_indexes(prefix, owner, ttl)
 end
 announce(prefix, id, owner, version)
-return tonumber(version)
+return version

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from importlib.resources import files
+from itertools import chain
 from typing import Any, Final
 
 from redis.exceptions import NoScriptError
@@ -166,10 +167,8 @@ class RedisStore:
         return f"{self._prefix}runs" if owner is None else f"{self._prefix}owner:{owner}"
 
 
-def _flat(texts: Mapping[str, str]) -> Iterator[str]:
-    for name, text in texts.items():
-        yield name
-        yield text
+def _flat(texts: Mapping[str, str]) -> Iterable[str]:
+    return chain.from_iterable(texts.items())
 
 
 def _millis(duration: timedelta | None) -> int | str:

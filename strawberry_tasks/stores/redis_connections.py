@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.connection import ConnectionInterface
 from redis.retry import Retry
 
-from .redis_link import CONNECTION_OPTIONS, address, encode, unavailable
+from .redis_link import AWAY, CONNECTION_OPTIONS, address, away, encode
 
 Command: TypeAlias = "tuple[str | int, ...]"
 """The words of a command."""
@@ -53,7 +53,7 @@ class Connections:
         Raises:
             StoreUnavailableError: If the server does not answer.
         """
-        with unavailable(self.address):
+        try:  # Not `with unavailable(…)`: that takes as long as packing the command.
             connection = self._borrow()
             if connection is not None:
                 try:
@@ -66,6 +66,8 @@ class Connections:
                 connection.disconnect()  # type: ignore[no-untyped-call]
                 self.close()
             return self._exchange(self._make(), commands)
+        except AWAY as error:
+            raise away(self.address, error) from error
 
     def close(self) -> None:
         """Close all that are idle."""
