@@ -83,9 +83,5 @@ SUPPLIER_URL = os.environ.get("SUPPLIER_URL") or f"http://127.0.0.1:{os.environ.
 RESULT_TTL = timedelta(days=1)
 """How long a finished run, and the files that it made, are kept."""
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-}
+LOGGING_CONFIG = None
+"""The web server and the worker have set logging up already."""
