@@ -210,7 +210,7 @@ def _wait(delay: timedelta | None, eta: datetime | None) -> timedelta | None:
             raise TaskInputError("using(): expected either delay or eta, got both.")
         if eta.tzinfo is None:
             raise TaskInputError(f"using(): expected an eta with a timezone, got {eta!r}. Write eta.replace(tzinfo=…).")
-        return max(eta - datetime.now(UTC), timedelta(0))
+        delay = max(eta - datetime.now(UTC), timedelta(0))
     if delay is not None and not timedelta(0) <= delay <= LONGEST:
         raise TaskInputError(f"using(): expected a delay of 0 to {LONGEST.days} days, got {delay!r}.")
     return delay
