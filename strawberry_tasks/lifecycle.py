@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
+from dramatiq.middleware import Interrupt
+
 from .config import TaskOptions
 from .context import TaskContext
 from .deadline import DeadlineExceeded, await_within, call_within
@@ -25,8 +27,8 @@ logger = logging.getLogger(__name__)
 SETTLE_PATIENCE = timedelta(seconds=60)
 """How long an attempt that has ended tries to write its outcome to a store that is away."""
 
-_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError)
-"""What a function may raise past ``except Exception`` without meaning the worker."""
+_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError, Interrupt)
+"""What may end a function past ``except Exception`` without meaning the worker; Dramatiq's own interrupts are among them."""
 
 RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 """Runs a coroutine on the process's event loop, and waits for its result."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import strawberry
+from dramatiq.middleware import Shutdown
 
 from strawberry_tasks import Schema, Snapshot, TaskContext, TaskError, Tasks, TaskStatus, lifecycle
 from strawberry_tasks.errors import StoreUnavailableError
@@ -282,9 +283,13 @@ async def cancel_async() -> None:
     raise asyncio.CancelledError
 
 
-@pytest.mark.parametrize("function", [leave, leave_async, cancel, cancel_async])
+def shut_down() -> None:
+    raise Shutdown
+
+
+@pytest.mark.parametrize("function", [leave, leave_async, cancel, cancel_async, shut_down])
 def test_function_that_gives_up(function: Callable[..., Any]) -> None:
-    """`sys.exit` and a cancellation from inside end the attempt, not the worker, and others go on."""
+    """`sys.exit`, a cancellation from inside and an interrupt of the queue's end the attempt, not the worker, and others go on."""
     tasks, task = declare(function)
 
     @tasks.task()
