@@ -12,9 +12,8 @@ import strawberry
 import strawberry.federation
 from strawberry.schema_directive import Location
 
-from strawberry_tasks import Schema, TaskQuery, Tasks, TaskSubscription, federation
+from strawberry_tasks import Schema, TaskQuery, Tasks, TaskSubscription, UntypedTaskHandle, federation
 from strawberry_tasks.errors import ConfigurationError
-from strawberry_tasks.schema.types import UntypedTaskHandle
 from strawberry_tasks.testing import inline
 from tests.operations import execute, refuse
 
