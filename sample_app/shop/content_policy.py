@@ -25,7 +25,7 @@ def strict_content_policy(
                 "default-src 'none'",
                 "script-src 'self'",
                 "style-src 'self'",
-                "img-src 'self' data:",
+                "img-src 'self'",
                 # Not every browser takes 'self' for websockets as well.
                 f"connect-src 'self' ws://{host} wss://{host}",
                 "form-action 'self'",

@@ -12,7 +12,7 @@ const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 10_000;
 
 /** Close codes after which another attempt would end alike. */
-const FINAL_CODES = new Set([4400, 4401, 4403, 4406, 4500]);
+const FINAL_CODES = new Set([4400, 4401, 4403, 4406]);
 
 /** Fires "state" when `state` changes: "connecting", "open", "waiting" (to reconnect) or "refused". */
 export class GraphQLSocket extends EventTarget {
@@ -82,9 +82,12 @@ export class GraphQLSocket extends EventTarget {
     const subscription = this.#subscriptions.get(message.id);
     if (subscription === undefined) return; // It was ended while this was on its way.
     const { sink } = subscription;
-    if (message.type === "next") {
-      if (message.payload.errors) sink.error?.(message.payload.errors);
-      else sink.next(message.payload.data);
+    if (message.type === "next" && message.payload.data) {
+      sink.next(message.payload.data);
+    } else if (message.type === "next") {
+      this.#subscriptions.delete(message.id);
+      this.#send({ type: "complete", id: message.id });
+      sink.error?.(message.payload.errors);
     } else if (message.type === "error") {
       this.#subscriptions.delete(message.id);
       sink.error?.(message.payload);

@@ -18,7 +18,12 @@ const socket = new GraphQLSocket(address);
 
 /** Put a run into the list, and watch it until it has ended. */
 function show(run, label = labelOf(run.id)) {
-  if (cards.has(run.id)) return cards.get(run.id).update(run);
+  const known = cards.get(run.id);
+  if (known) {
+    known.update(run);
+    known.label = label;
+    return;
+  }
   const card = new RunCard(run, label);
   cards.set(run.id, card);
   const later = [...cards.values()].filter((other) => other.run.createdAt < run.createdAt);
@@ -184,6 +189,7 @@ socket.addEventListener("state", () => {
   if (socket.state === "waiting") banner.textContent = "The connection is lost. Reconnecting …";
   else if (socket.state === "refused") banner.textContent = "The server refuses the connection. Reload the page.";
   else if (socket.state === "open") banner.textContent = "";
+  if (socket.state === "open") restore().catch(() => {}); // What was started elsewhere while there was no connection.
 });
 
 setInterval(() => {
@@ -193,5 +199,5 @@ setInterval(() => {
 socket.open();
 if (isSignedIn) watchIds(socket, arrive);
 restore().catch((error) => {
-  $("announcer").textContent = error.message;
+  $("connection-banner").textContent = error.message;
 });

@@ -21,10 +21,15 @@ export class RunCard {
     this.root.dataset.runId = run.id;
     this.title = TITLES[run.name] ?? run.name;
     this.#find("h3").textContent = this.title;
-    this.#find(".run-label").textContent = label;
     this.#find(".run-head use").setAttribute("href", `#icon-${ICONS[run.name] ?? "task"}`);
-    this.#find("progress").setAttribute("aria-label", [this.title, label].filter(Boolean).join(", "));
+    this.label = label;
     this.update(run);
+  }
+
+  /** @param {string} label Known later than the run, where another window started it. */
+  set label(label) {
+    this.#find(".run-label").textContent = label;
+    this.#find("progress").setAttribute("aria-label", [this.title, label].filter(Boolean).join(", "));
   }
 
   /** Show a newer state; an older one is ignored. */

@@ -30,6 +30,9 @@ const ONE = `query One($id: ID!) { task(id: $id) {${RUN}} }`;
 const PROGRESS = `subscription Progress($id: ID!, $after: Int) { taskProgress(taskId: $id, after: $after) {${RUN}} }`;
 const UPDATED = `subscription Updated { taskUpdated { id } }`;
 
+/** Milliseconds before something is watched again that the server could not go on with, e.g. while its store is away. */
+const PAUSE = 2000;
+
 const url = document.body.dataset.graphql;
 
 /** @param {File} file @param {string} encoding One of the schema's CsvEncoding. */
@@ -69,20 +72,24 @@ export async function findRun(id) {
  * @param {{next: (run: object) => void, gone: () => void}} sink `gone`: the run is not there any more.
  */
 export function watchRun(socket, run, { next, gone }) {
-  let version = run.version;
-  return socket.subscribe(PROGRESS, () => ({ id: run.id, after: version }), {
-    next: ({ taskProgress }) => {
-      version = taskProgress.version;
-      next(taskProgress);
-    },
-    error: gone,
-  });
+  let latest = run;
+  const watch = () =>
+    socket.subscribe(PROGRESS, () => ({ id: run.id, after: latest.version }), {
+      next: ({ taskProgress }) => next((latest = taskProgress)),
+      error: (errors) => (codeOf(errors) === "TASK_NOT_FOUND" ? gone() : setTimeout(watch, PAUSE)),
+      complete: () => latest.isTerminal || setTimeout(watch, PAUSE),
+    });
+  watch();
 }
 
 /** Call back with the id of every run of the viewer that changes. */
 export function watchIds(socket, call) {
-  return socket.subscribe(UPDATED, () => ({}), { next: ({ taskUpdated }) => call(taskUpdated.id) });
+  const next = ({ taskUpdated }) => call(taskUpdated.id);
+  const error = (errors) => codeOf(errors) === "UNAUTHENTICATED" || setTimeout(() => watchIds(socket, call), PAUSE);
+  socket.subscribe(UPDATED, () => ({}), { next, error });
 }
+
+const codeOf = (errors) => errors[0]?.extensions?.code;
 
 function ask(query, variables) {
   return post(JSON.stringify({ query, variables }), { "Content-Type": "application/json" });
