@@ -106,12 +106,17 @@ class Visitor:
 
 
 @contextmanager
-def running_shop(directory: Path) -> Iterator[Shop]:
-    """Run the sample application, with its sample data, for the block."""
+def running_shop(directory: Path, database_url: str | None = None) -> Iterator[Shop]:
+    """Run the sample application, with its sample data, for the block.
+
+    Args:
+        directory: Where its files and logs go.
+        database_url: An empty database; by default one of SQLite in the directory.
+    """
     with EmbeddedServer() as redis:
         environment = {
             "REDIS_URL": redis.url,
-            "DATABASE_URL": f"sqlite:///{directory / 'shop.sqlite3'}",
+            "DATABASE_URL": database_url or f"sqlite:///{directory / 'shop.sqlite3'}",
             "SAMPLE_APP_VAR": str(directory),
             "DJANGO_SETTINGS_MODULE": "sample_app.settings",
         }
