@@ -49,7 +49,14 @@ seeds = Seeds(scenarios.tasks)
 schema = Schema(extensions=[scenarios.tasks.extension])
 
 urlpatterns = [
-    path("graphql/", AsyncGraphQLView.as_view(schema=schema, multipart_uploads_enabled=True)),
+    path(
+        "graphql/",
+        AsyncGraphQLView.as_view(
+            schema=schema,
+            multipart_uploads_enabled=True,
+            subscription_protocols=("graphql-sse", "multipart-subscription"),
+        ),
+    ),
     path("sync/", GraphQLView.as_view(schema=schema, multipart_uploads_enabled=True)),
 ]
 app = get_asgi_application()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from tests.processes import wait_until
-from tests.sites import Site, running_site
+from tests.sites import Site
 
 LOOK_UP = """
 query ($id: ID!) {
@@ -52,13 +51,6 @@ class View:
         wait_until(lambda: look_up()["isTerminal"], "the end of the run")
         run: dict[str, Any] = look_up()
         return run
-
-
-@pytest.fixture(scope="session")
-def django_site(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The same behind Django."""
-    with running_site(redis_url, tmp_path_factory.mktemp("django"), app="tests.apps.django_web:app") as site:
-        yield site
 
 
 @pytest.fixture(params=["asgi", "django-async", "django-sync"])
