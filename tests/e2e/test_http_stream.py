@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 import redis
-import strawberry.subscriptions
 
 from tests.apps.scenarios import Gate
 from tests.processes import wait_until
@@ -20,17 +19,7 @@ WATCH = "subscription ($id: ID!) { taskProgress(taskId: $id) { status isTerminal
 MULTIPART = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
 EVENTS = "text/event-stream"
 
-HAS_EVENTS = hasattr(strawberry.subscriptions, "GRAPHQL_SSE_PROTOCOL")
-
-streams = pytest.mark.parametrize(
-    "accept",
-    [
-        pytest.param(MULTIPART, id="multipart"),
-        pytest.param(
-            EVENTS, id="events", marks=pytest.mark.skipif(not HAS_EVENTS, reason="newer than this Strawberry")
-        ),
-    ],
-)
+streams = pytest.mark.parametrize("accept", [MULTIPART, EVENTS], ids=["multipart", "events"])
 
 
 @pytest.fixture(params=["asgi", "django"])
