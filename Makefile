@@ -67,11 +67,13 @@ $(VENV)/.venv:
 $(VENV)/.demo: pyproject.toml | $(VENV)/.venv
 	@echo 'Installing what the demo needs …'
 	$(BIN)/python -m pip install --quiet -e '.[demo]'
+	@$(BIN)/python -m compileall -q strawberry_tasks sample_app
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.venv
 	@echo 'Installing what development needs …'
 	$(BIN)/python -m pip install --quiet -e '.[django,embedded,asgi,demo]' --group dev
+	@$(BIN)/python -m compileall -q strawberry_tasks sample_app
 	@touch $@ $(VENV)/.demo
 
 .PHONY: help setup demo test lint format types layers docs bench matrix clean

@@ -12,7 +12,7 @@ nox.options.error_on_missing_interpreters = False
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 DJANGOS = ["5.2", "6.1"]
-FLOOR = ["strawberry-graphql==0.330.3", "strawberry-graphql-django==0.93.0", "dramatiq==2.0.0", "redis==6.0.0"]
+FLOOR = ["strawberry-graphql==0.330.3", "strawberry-graphql-django==0.93.0", "dramatiq==2.1.0", "redis==6.0.0"]
 STRAWBERRIES = {"floor": FLOOR, "latest": []}
 
 # The oldest and the newest of everything.

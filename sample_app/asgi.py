@@ -1,35 +1,35 @@
 """The web server's entry: pages and GraphQL by Django, subscriptions by Strawberry, and the supplier that the sample carries."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sample_app.settings")
-django_application = ASGIStaticFilesHandler(get_asgi_application())
-
-from sample_app import supplier, websocket  # noqa: E402 - models want Django set up
+from starlette.applications import Starlette
+from starlette.routing import Mount, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sample_app.settings")
+django_application = cast("ASGIApp", get_asgi_application())
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send each connection where it belongs."""
-    if scope["type"] == "lifespan":
-        await _lifespan(receive, send)
-    elif scope["type"] == "websocket":
-        await websocket.application(scope, receive, send)
-    elif scope["path"].startswith("/supplier/"):
-        await supplier.application(scope, receive, send)
-    else:
-        await django_application(scope, receive, send)
+from django.conf import settings  # noqa: E402 - what follows wants Django set up
 
+from sample_app import supplier  # noqa: E402
+from sample_app.shop.report_files import FOLDER  # noqa: E402
+from sample_app.websocket import Subscriptions  # noqa: E402
 
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while (await receive())["type"] != "lifespan.shutdown":
-        await send({"type": "lifespan.startup.complete"})
-    await send({"type": "lifespan.shutdown.complete"})
+static = StaticFiles(directory=Path(__file__).parent / "shop" / "static")
+reports = StaticFiles(directory=Path(settings.MEDIA_ROOT, FOLDER), check_dir=False)
+
+application = Starlette(
+    routes=[
+        WebSocketRoute("/graphql", Subscriptions()),
+        Mount(settings.STATIC_URL.rstrip("/"), static),
+        Mount(f"{settings.MEDIA_URL.rstrip('/')}/{FOLDER}", reports),
+        Mount("/supplier", routes=supplier.routes),
+        Mount("/", django_application),
+    ]
+)

@@ -21,7 +21,6 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    "django.contrib.staticfiles",
     "strawberry_django",
     "sample_app.shop",
 ]
@@ -75,7 +74,6 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": VAR / "uploads", "file_permissions_mode": 0o600},
     },
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
@@ -85,9 +83,5 @@ SUPPLIER_URL = os.environ.get("SUPPLIER_URL") or f"http://127.0.0.1:{os.environ.
 RESULT_TTL = timedelta(days=1)
 """How long a finished run, and the files that it made, are kept."""
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-}
+LOGGING_CONFIG = None
+"""The web server and the worker have set logging up already."""

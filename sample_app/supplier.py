@@ -10,7 +10,6 @@ import random
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -31,6 +30,9 @@ class Provider:
     name: str
     """For people."""
 
+    manner: str
+    """What people will see."""
+
     seconds: float
     """How long a page takes; some take three times as long."""
 
@@ -39,9 +41,9 @@ class Provider:
 
 
 PROVIDERS = {
-    "AMAZON": Provider(name="Amazon", seconds=0.15),
-    "GLOBEX": Provider(name="Globex", seconds=0.25, busy_every=3),
-    "INITECH": Provider(name="Initech", seconds=0.1, busy_every=1),
+    "AMAZON": Provider(name="Amazon", manner="Steady.", seconds=0.15),
+    "GLOBEX": Provider(name="Globex", manner="Slow, and busy on every third page.", seconds=0.25, busy_every=3),
+    "INITECH": Provider(name="Initech", manner="Always down: a retry, then a failure.", seconds=0.1, busy_every=1),
 }
 
 _refused: OrderedDict[tuple[str, str, int], None] = OrderedDict()
@@ -73,7 +75,10 @@ def levels(key: str, sync: str, page: int) -> list[dict[str, str | int]]:
     chance = random.Random(f"{key} {sync} {page}")
     numbers = range((page - 1) * PAGE_SIZE + 1, page * PAGE_SIZE + 1)
     found: list[dict[str, str | int]] = [
-        {"sku": sku_of(number), "stock": chance.randrange(250) if chance.random() < 0.4 else made_up_product(number).stock}
+        {
+            "sku": sku_of(number),
+            "stock": chance.randrange(250) if chance.random() < 0.4 else made_up_product(number).stock,
+        }
         for number in numbers
     ]
     if page % 10 == 0:
@@ -92,4 +97,4 @@ def _is_busy(provider: Provider, request: tuple[str, str, int]) -> bool:
     return True
 
 
-application = Starlette(routes=[Route("/supplier/{provider}/stock", stock)])
+routes = [Route("/{provider}/stock", stock)]

@@ -1,10 +1,8 @@
-"""Where things are."""
+"""Where things are that Django serves; `sample_app.asgi` has the rest."""
 
-from django.conf import settings
 from django.contrib.auth.views import LogoutView
-from django.urls import path, re_path
+from django.urls import path
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.static import serve
 from strawberry.django.views import AsyncGraphQLView
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
@@ -25,5 +23,4 @@ urlpatterns = [
     path("samples/<slug:kind>.csv", views.sample_csv, name="sample-csv"),
     path("sign-in/", views.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    re_path(r"^files/(?P<path>reports/.+)$", serve, {"document_root": settings.MEDIA_ROOT}),
 ]

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth import aget_user
 from django.db import close_old_connections
 from django.http.request import split_domain_port, validate_host
+from starlette.datastructures import Headers
 from strawberry.asgi import GraphQL
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
@@ -32,12 +33,21 @@ class _Visit:
     session: SessionBase
 
 
-class Subscriptions(GraphQL[Any, None]):
+class Subscriptions(GraphQL[dict[str, Any], None]):
     """Strawberry's websocket protocol; the context has the user whose session cookie the handshake brought."""
 
-    async def get_context(
-        self, request: Request | WebSocket, response: Response | WebSocket
-    ) -> dict[str, Any]:
+    def __init__(self) -> None:
+        super().__init__(schema, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Accept websockets that come from our own pages, or from no page at all."""
+        headers = Headers(scope=scope)
+        if not is_own_origin(headers.get("origin"), headers.get("host", "")):
+            await send({"type": "websocket.close", "code": 4403})
+            return
+        await super().__call__(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> dict[str, Any]:
         """Look the user up, once per connection."""
         visit = _Visit(_session_store(request.cookies.get(settings.SESSION_COOKIE_NAME)))
         try:
@@ -46,19 +56,6 @@ class Subscriptions(GraphQL[Any, None]):
             # No Django request ends here that would do it.
             await sync_to_async(close_old_connections)()
         return {"request": request, "response": response, "user": user}
-
-
-_subscriptions = Subscriptions(schema, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
-
-
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Accept websockets at ``/graphql`` that come from our own pages, or from no page at all."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    if scope["path"].rstrip("/") != "/graphql" or not is_own_origin(headers.get("origin"), headers.get("host", "")):
-        await receive()
-        await send({"type": "websocket.close", "code": 4403})
-        return
-    await _subscriptions(scope, receive, send)
 
 
 def is_own_origin(origin: str | None, host: str) -> bool:

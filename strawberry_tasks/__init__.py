@@ -7,7 +7,7 @@ from .handle import Handle
 from .policy import OwnerPolicy, Policy, Viewer
 from .schema.extension import Schema
 from .schema.fields import TaskQuery, TaskSubscription
-from .schema.types import TaskHandle
+from .schema.types import TaskHandle, UntypedTaskHandle
 from .snapshot import Failure, Snapshot
 from .status import TaskStatus
 from .task import Task
@@ -28,5 +28,6 @@ __all__ = [
     "TaskStatus",
     "TaskSubscription",
     "Tasks",
+    "UntypedTaskHandle",
     "Viewer",
 ]

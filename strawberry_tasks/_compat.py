@@ -31,6 +31,7 @@ from strawberry.types.base import (
 )
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import UNRESOLVED, StrawberryField
+from strawberry.types.fields.resolver import Parameter
 from strawberry.types.lazy_type import LazyType
 from strawberry.types.maybe import Maybe, Some
 from strawberry.types.private import is_private
@@ -46,6 +47,7 @@ __all__ = [
     "GlobalID",
     "LazyType",
     "Maybe",
+    "Parameter",
     "ScalarSource",
     "Some",
     "StrawberryAuto",

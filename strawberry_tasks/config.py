@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 
@@ -21,6 +22,9 @@ STORE_TIMEOUT = timedelta(seconds=1)
 
 IO_THREADS = 16
 """How many calls to the store and the queue one process makes at a time on behalf of its event loops."""
+
+MAX_IO_WAIT = timedelta(milliseconds=250)
+"""How long such a call may wait for its turn while others find the store or the queue away."""
 
 MAX_PAGE = 100
 """How many runs one page of `tasks` holds at the most."""
@@ -84,7 +88,7 @@ class Config:
     """What applies to one `Tasks`."""
 
     url: str
-    """Where the state lives: ``redis://…``, ``rediss://…``, ``unix://…`` or ``memory://``."""
+    """Where the state lives, as ``redis://…``, ``rediss://…``, ``unix://…`` or ``memory://``."""
 
     namespace: str = "strawberry_tasks"
     """The prefix of every key and channel."""
@@ -126,12 +130,16 @@ def options(defaults: TaskOptions, **own: object) -> TaskOptions:
 
 def check_url(setting: str, value: object) -> None:
     """Refuse what is not the URL of a store. The URL itself may hold a password, and is not repeated."""
-    scheme = value.partition("://")[0].lower() if isinstance(value, str) and "://" in value else ""
-    if scheme not in SCHEMES:
-        got = f"{scheme}://" if scheme else f"{type(value).__name__} without a scheme"
+    scheme, separator, _ = value.partition("://") if isinstance(value, str) else ("", "", "")
+    if not separator or scheme not in SCHEMES:
+        got = f"{scheme}://" if separator else f"{type(value).__name__} without a scheme"
         raise ConfigurationError(
             f"{setting}: expected one that starts with {', '.join(f'{known}://' for known in SCHEMES)}, got {got}."
         )
+    try:
+        urlsplit(str(value))
+    except ValueError as error:
+        raise ConfigurationError(f"{setting}: expected a URL such as redis://host:6379/0.") from error
 
 
 def check_fields(fields: Mapping[str, str | None]) -> None:

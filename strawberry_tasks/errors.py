@@ -82,9 +82,14 @@ class UnauthenticatedError(ClientError):
 
 
 class StoreUnavailableError(ClientError):
-    """The store does not answer; nothing is known about the run."""
+    """The store does not answer; nothing is known about the run.
+
+    Attributes:
+        message: What clients read. Where the server is and what it answered stands in the error's text, for operators.
+    """
 
     code = "STORE_UNAVAILABLE"
+    message = "The task store cannot be reached. Try again."
 
 
 class QueueUnavailableError(ClientError):

@@ -12,6 +12,8 @@ from datetime import timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
+from dramatiq.middleware import Interrupt
+
 from .config import TaskOptions
 from .context import TaskContext
 from .deadline import DeadlineExceeded, await_within, call_within
@@ -33,8 +35,8 @@ SETTLE_PATIENCE = timedelta(seconds=60)
 CLAIM_PATIENCE = timedelta(seconds=5)
 """How long an attempt tries to begin when the store is away."""
 
-_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError)
-"""What a function may raise past ``except Exception`` without meaning the worker."""
+_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError, Interrupt)
+"""What may end a function past ``except Exception`` without meaning the worker; Dramatiq's own interrupts are among them."""
 
 RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 """Runs a coroutine on the process's event loop, and waits for its result."""

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -13,12 +14,14 @@ from typing import Any, ParamSpec, TypeVar
 from dramatiq.asyncio import EventLoopThread
 
 from .backends.base import Backend
-from .config import IO_THREADS
+from .config import IO_THREADS, MAX_IO_WAIT
 from .control import Control
+from .errors import QueueUnavailableError, StoreUnavailableError
 from .hub import Hub
 from .keeper import Keeper
 from .progress import ProgressFlusher
 from .stores.base import Store
+from .takeback import TakeBack
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +53,33 @@ class CoroutineThread:
                 self._thread = None
 
 
+class IoThreads:
+    """A few threads for calls that do I/O. In an outage, who waited for one fails without waiting once more."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
+        self._last_outage = 0.0
+
+    async def call(self, function: Callable[[], R]) -> R:
+        """Call a function in a thread; the running event loop goes on meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._call, time.monotonic(), function)
+
+    def close(self) -> None:
+        """Stop the threads once they have nothing to do."""
+        self._executor.shutdown(wait=True)
+
+    def _call(self, asked: float, function: Callable[[], R]) -> R:
+        if self._last_outage > asked and time.monotonic() - asked > MAX_IO_WAIT.total_seconds():
+            raise StoreUnavailableError(
+                "The task store or the queue does not answer, nor did it answer others just now."
+            )
+        try:
+            return function()
+        except (StoreUnavailableError, QueueUnavailableError):
+            self._last_outage = time.monotonic()
+            raise
+
+
 class Runtime:
     """The parts that carry a run, as `Tasks` or a test has put them together.
 
@@ -60,11 +90,12 @@ class Runtime:
         flusher: Writes progress.
         keeper: Keeps the leases of what runs.
         control: Ends runs from outside, and starts them again.
+        take_back: Removes the records of runs that could not be sent.
         coroutines: Runs async tasks.
-        executor: Keeps the calls to the store and the queue off the event loops.
+        io: Keeps the calls to the store and the queue off the event loops.
     """
 
-    __slots__ = ("backend", "control", "coroutines", "executor", "flusher", "hub", "keeper", "store")
+    __slots__ = ("backend", "control", "coroutines", "flusher", "hub", "io", "keeper", "store", "take_back")
 
     def __init__(
         self,
@@ -82,14 +113,18 @@ class Runtime:
         self.flusher = flusher
         self.keeper = keeper
         self.control = control
+        self.take_back = TakeBack(store)
         self.coroutines = CoroutineThread()
-        self.executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
+        self.io = IoThreads()
 
     async def off_loop(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function that does I/O without blocking the running event loop; context variables are passed on."""
+        """Call a function that does I/O without blocking the running event loop; context variables are passed on.
+
+        Raises:
+            StoreUnavailableError: If the call waited for others that found the store or the queue away.
+        """
         context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.executor, lambda: context.run(function, *args, **kwargs))
+        return await self.io.call(lambda: context.run(function, *args, **kwargs))
 
     def close(self) -> None:
         """Stop what runs inside this process, and give back connections."""
@@ -98,5 +133,5 @@ class Runtime:
         self.flusher.close()
         self.hub.close()
         self.coroutines.close()
-        self.executor.shutdown(wait=True)
+        self.io.close()
         self.store.close()

@@ -13,7 +13,7 @@ from uuid import uuid4
 from .config import LONGEST, TaskOptions, check_queue
 from .context import TaskContext
 from .declaration import Declaration
-from .errors import TaskInputError, TaskNotRetryableError
+from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError, TaskNotRetryableError
 from .handle import Handle
 from .policy import NOBODY, Policy, Viewer
 from .runtime import Runtime
@@ -84,7 +84,7 @@ class Task(Generic[P, R]):
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """`enqueue` for async code."""
-        return await self._environment.runtime().off_loop(self.enqueue, *args, **kwargs)
+        return self.handle(await self.astart(args, kwargs))
 
     def enqueue_many(self, calls: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> list[Handle[R]]:
         """Start a run for each set of arguments, in one round trip for some hundred of them where the queue is in Redis.
@@ -160,12 +160,18 @@ class Task(Generic[P, R]):
             for args, kwargs in calls:
                 arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
                 runs.append(self._new_run(arguments))
-            runtime = self._environment.runtime()
-            return runtime.backend.start(self, runs, store=runtime.store)
+            return self._send(runs)
         except BaseException:
             for run in runs:
                 self._release_quietly(run.id, run.arguments)
             raise
+
+    async def astart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
+        """`start` for async code."""
+        try:
+            return await self._environment.runtime().off_loop(self.start, args, kwargs)
+        except StoreUnavailableError as error:
+            raise QueueUnavailableError from error
 
     def restart(self, record: Record) -> Snapshot:
         """Start a run with the arguments of another one, for the same owner.
@@ -187,9 +193,19 @@ class Task(Generic[P, R]):
             claims=before.claims,
             retry_of=before.id,
         )
-        runtime = self._environment.runtime()
-        (started,) = runtime.backend.start(self, [run], store=runtime.store)
+        (started,) = self._send([run])
         return started
+
+    def _send(self, runs: Sequence[NewRun]) -> Sequence[Snapshot]:
+        runtime = self._environment.runtime()
+        try:
+            return runtime.backend.start(self, runs, store=runtime.store)
+        except BaseException as error:
+            # A store that is away now cannot be waited for; one that was there a moment ago is clean when the caller looks.
+            is_away = isinstance(error.__cause__, StoreUnavailableError)
+            for run in runs:
+                runtime.take_back.discard(run.id, wait=not is_away)
+            raise
 
     def handle(self, run: Snapshot) -> Handle[R]:
         """Return the handle of a run of this task."""
@@ -249,7 +265,7 @@ def _wait(delay: timedelta | None, eta: datetime | None) -> timedelta | None:
             raise TaskInputError("using(): expected either delay or eta, got both.")
         if eta.tzinfo is None:
             raise TaskInputError(f"using(): expected an eta with a timezone, got {eta!r}. Write eta.replace(tzinfo=…).")
-        return max(eta - datetime.now(UTC), timedelta(0))
+        delay = max(eta - datetime.now(UTC), timedelta(0))
     if delay is not None and not timedelta(0) <= delay <= LONGEST:
         raise TaskInputError(f"using(): expected a delay of 0 to {LONGEST.days} days, got {delay!r}.")
     return delay

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from strawberry.schema.base import BaseSchema
 
@@ -18,6 +19,7 @@ from .snapshot import Snapshot
 from .stores.base import NewRun, Store
 from .stores.memory import MemoryStore
 from .task import Task
+from .uploads import Uploads
 
 
 @contextmanager
@@ -47,6 +49,7 @@ def recorded(tasks: Tasks) -> Iterator[Recorder]:
         try:
             yield recorder
         finally:
+            recorder.drop_uploads()
             runtime.close()
 
 
@@ -61,7 +64,7 @@ class EnqueuedRun:
     """Its task."""
 
     arguments: Mapping[str, Any]
-    """The arguments by name, as the function would get them."""
+    """The arguments by name, as the function would get them; uploads as copies in memory."""
 
     queue: str
     """The queue that its message went to."""
@@ -83,6 +86,7 @@ class Recorder:
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
         self.runs: list[EnqueuedRun] = []
+        self._stored: list[tuple[Task[..., Any], str]] = []
 
     def of(self, task: Task[..., Any]) -> list[EnqueuedRun]:
         """Return the runs of one task."""
@@ -118,16 +122,22 @@ class Recorder:
     def record(self, run: NewRun) -> None:
         """Remember a run."""
         task = self._tasks.find(run.name)
+        self._stored.append((task, run.arguments))
         self.runs.append(
             EnqueuedRun(
                 id=run.id,
                 task=task,
-                arguments=task.load_arguments(run.arguments),
+                arguments=task.declaration.load_arguments(run.arguments, _Copies(self._tasks.uploads)),
                 queue=run.queue,
                 delay=run.delay,
                 owner=run.owner,
             )
         )
+
+    def drop_uploads(self) -> None:
+        """Delete the uploads of what was never performed."""
+        for task, arguments in self._stored:
+            task.release(arguments)
 
     def _summary(self) -> str:
         return ", ".join(f"{run.task.name}({dict(run.arguments)})" for run in self.runs) or "nothing"
@@ -172,6 +182,22 @@ class SubscriptionError(StrawberryTasksError):
         self.errors = list(errors)
         self.codes = [code for error in self.errors if (code := (error.extensions or {}).get("code"))]
         super().__init__("; ".join(error.message for error in self.errors))
+
+
+class _Copies:
+    """Opens uploads as copies in memory, which nobody has to close."""
+
+    def __init__(self, uploads: Uploads) -> None:
+        self._uploads = uploads
+
+    def save(self, upload: object) -> str:
+        return self._uploads.save(upload)
+
+    def open(self, key: str) -> BinaryIO:
+        with self._uploads.open(key) as kept:
+            copy = io.BytesIO(kept.read())
+            copy.name = kept.name
+            return copy
 
 
 class _RecordingStore(MemoryStore):

@@ -102,7 +102,8 @@ def upload_name(upload: object) -> str:
     """Return the uploaded file's name, without any directory, fit for a file system."""
     name = getattr(upload, "filename", None) or getattr(upload, "name", None) or "upload"
     safe = "".join(c if c.isalnum() or c in "._- " else "_" for c in PurePosixPath(str(name).replace("\\", "/")).name)
-    return safe.strip(". ")[-100:] or "upload"
+    # File systems count bytes, of which a letter may take four.
+    return safe.strip(". ")[-100:].encode()[-200:].decode(errors="ignore") or "upload"
 
 
 def upload_stream(upload: object) -> BinaryIO:

@@ -16,6 +16,9 @@ from tests.processes import free_port, listens, wait_until
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30
 
+GRACE = timedelta(milliseconds=200)
+"""How long one may take to end when nobody needs it any more; Dramatiq would take its time."""
+
 
 class Program:
     """A Python module that runs as a process; it ends with the block, and with the tests however they end.
@@ -44,7 +47,7 @@ class Program:
     def __enter__(self) -> Self:
         with self._log.open("ab") as output:
             self._process = start_watched(
-                self._command, environment=self._environment, directory=ROOT, output=output, grace=timedelta(seconds=3)
+                self._command, environment=self._environment, directory=ROOT, output=output, grace=GRACE
             )
         try:
             wait_until(lambda: self.is_ready() or self._has_ended, f"the start of {self._command}", START_SECONDS)

@@ -83,6 +83,9 @@ class Fault(Enum):
     BLACK_HOLE = "black hole"
     """Takes connections and bytes, and lets nothing through; what it swallowed is lost."""
 
+    LOST_ANSWERS = "lost answers"
+    """Hands on what the clients say, and swallows what the server answers."""
+
 
 class Proxy:
     """A TCP proxy before a server, whose faults a test chooses."""
@@ -167,8 +170,9 @@ class Proxy:
                 chunk = source.recv(65536)
                 if not chunk:
                     return
-                if self._fault is not Fault.BLACK_HOLE:
-                    other[source].sendall(chunk)
+                if self._fault is Fault.BLACK_HOLE or (self._fault is Fault.LOST_ANSWERS and source is server):
+                    continue
+                other[source].sendall(chunk)
 
     def _spawn(self, target: Callable[[socket.socket], None], argument: socket.socket) -> None:
         thread = threading.Thread(target=target, args=(argument,), name="proxy", daemon=True)

@@ -6,6 +6,8 @@ import csv
 import io
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -14,6 +16,9 @@ from .product_rows import COLUMNS, ProductRow
 SEED = 20_260_101
 CATALOGUE_SIZE = 3_000
 """How many products the shop has to begin with."""
+
+SALES = 12_000
+DAYS = 730
 
 MAX_ROWS = 1_000_000
 CHUNK_ROWS = 500
@@ -29,6 +34,16 @@ _KINDS = {
 }
 _MATERIALS = ("Oak", "Linen", "Copper", "Enamel", "Cork", "Steel", "Wool", "Glass", "Beech", "Cotton", "Clay", "Brass")
 _COLOURS = ("blue", "green", "natural", "grey", "red", "white", "black", "ochre")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeUpSale:
+    """Some pieces of a product, sold at once."""
+
+    sku: str
+    quantity: int
+    price: Decimal
+    sold_at: datetime
 
 
 class SampleKind(StrEnum):
@@ -52,8 +67,24 @@ def made_up_product(number: int) -> ProductRow:
     name = f"{chance.choice(_MATERIALS)} {chance.choice(_KINDS[category]).lower()}, {chance.choice(_COLOURS)}"
     price = Decimal(chance.randrange(290, 14_900, 10)) / 100
     return ProductRow(
-        sku=sku_of(number), name=name, category=category, price=price.quantize(Decimal("0.01")), stock=chance.randrange(250)
+        sku=sku_of(number),
+        name=name,
+        category=category,
+        price=price.quantize(Decimal("0.01")),
+        stock=chance.randrange(250),
     )
+
+
+def made_up_sales(now: datetime) -> Iterator[MadeUpSale]:
+    """Make up the sales of two years: more of cheap things, more before Christmas, more of late."""
+    chance = random.Random(SEED)
+    products = [made_up_product(number) for number in range(1, CATALOGUE_SIZE + 1)]
+    weights = [1 / (5 + float(product.price)) for product in products]
+    for product in chance.choices(products, weights, k=SALES):
+        sold_at = now - timedelta(days=DAYS * chance.random() ** 1.15, seconds=chance.randrange(86_400))
+        busy = sold_at.month in {11, 12}
+        quantity = chance.choice((1, 1, 1, 2, 2, 3, 5)) + busy * chance.choice((0, 1, 2))
+        yield MadeUpSale(sku=product.sku, quantity=quantity, price=product.price, sold_at=sold_at)
 
 
 def sample_file(kind: SampleKind, rows: int) -> Iterator[bytes]:
@@ -86,7 +117,7 @@ def _spoil(row: list[str], way: int) -> None:
     if way == 0:
         row[3] = "about 12"
     elif way == 1:
-        row[4] = f"-{row[4]}"
+        row[4] = str(-1 - int(row[4]))
     elif way == 2:
         row[0] = sku_of(1)
     elif way == 3:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pygal
 from pygal.style import Style
 
 from .results import SalesRow
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+# For plugins of its own, pygal hooks into every import of the process, in a way that Python has dropped and warns of.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _STYLE = Style(
@@ -60,10 +67,18 @@ def draw_sales(rows: Sequence[SalesRow], title: str) -> bytes:
     shown = list(reversed(rows)) if horizontal else list(rows)
     picture.x_labels = [row.label for row in shown]
     picture.add("Revenue", [float(row.revenue) for row in shown])
+    picture.add_xml_filter(_without_scripts)
     svg: bytes = picture.render()
     return svg
 
 
+def _without_scripts(tree: Element) -> Element:
+    for parent in list(tree.iter()):
+        for child in list(parent):
+            if str(child.tag).endswith("script"):
+                parent.remove(child)
+    return tree
+
+
 def _length(row: SalesRow) -> int:
     return len(row.label)
-

@@ -17,7 +17,7 @@ def strict_content_policy(
     """Let a page use our own scripts, styles and images, and connect to us alone."""
 
     @wraps(view)
-    def limited(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def limited(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
         host = request.get_host()
         response["Content-Security-Policy"] = "; ".join(
@@ -25,7 +25,7 @@ def strict_content_policy(
                 "default-src 'none'",
                 "script-src 'self'",
                 "style-src 'self'",
-                "img-src 'self' data:",
+                "img-src 'self'",
                 # Not every browser takes 'self' for websockets as well.
                 f"connect-src 'self' ws://{host} wss://{host}",
                 "form-action 'self'",

@@ -68,9 +68,13 @@ def _codec_name(file: BinaryIO, encoding: CsvEncoding) -> str:
 
 def _broken(file: BinaryIO, codec: str) -> TaskError:
     label = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}[codec]
-    hint = " Excel often writes Windows-1252: choose that encoding, or save the file as UTF-8." if label == "UTF-8" else ""
+    hint = (
+        " Excel often writes Windows-1252: choose that encoding, or save the file as UTF-8." if label == "UTF-8" else ""
+    )
     return TaskError(
-        f"The file is not {label}: {_where(file, codec)}.{hint} Nothing was imported.", code="WRONG_ENCODING", retry=False
+        f"The file is not {label}: {_where(file, codec)}.{hint} Nothing was imported.",
+        code="WRONG_ENCODING",
+        retry=False,
     )
 
 

@@ -7,7 +7,8 @@ from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
-from dramatiq import Broker, Message, Middleware
+from dramatiq import Broker, Middleware
+from dramatiq.broker import MessageProxy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -16,12 +17,12 @@ R = TypeVar("R")
 class CloseConnections(Middleware):
     """Closes the connections of a worker's thread that are too old or broken, before and after each message."""
 
-    def before_process_message(self, broker: Broker, message: Message[object]) -> None:
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """A connection may have broken since the last message."""
         close_old_connections()
 
     def after_process_message(
-        self, broker: Broker, message: Message[object], *, result: object = None, exception: BaseException | None = None
+        self, broker: Broker, message: MessageProxy, *, result: object = None, exception: BaseException | None = None
     ) -> None:
         """An idle thread needs none."""
         close_old_connections()

@@ -114,14 +114,14 @@ def _records(file: BinaryIO, encoding: CsvEncoding) -> Iterator[tuple[int, Mappi
     with open_text(file, encoding) as text:
         layout = read_layout(text.readline())
         places, width = layout.places, len(layout.columns)
-        for line, fields, problem in _fields(text, layout.delimiter):
-            if not problem and not any(fields):
-                continue
-            if not problem and len(fields) != width:
-                problem = f"it has {len(fields)} values, the header has {width}"
-            shown = {str(place): value for place, value in enumerate(fields)}
-            values = shown if problem else {column: fields[place] for column, place in places.items()}
-            yield line, values, problem
+        for line, fields, broken in _fields(text, layout.delimiter):
+            if broken or len(fields) == width:
+                values = {column: fields[place] for column, place in places.items()} if fields else {}
+                if broken or any(fields):
+                    yield line, values, broken
+            elif any(fields):
+                shown = {str(place): value for place, value in enumerate(fields)}
+                yield line, shown, f"it has {len(fields)} values, the header has {width}"
 
 
 def _fields(text: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str], str | None]]:

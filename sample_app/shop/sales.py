@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -25,14 +24,6 @@ class Sum3:
     sales: int = 0
     quantity: int = 0
     revenue: Decimal = Decimal(0)
-
-
-def months(start: date, end: date) -> Iterator[tuple[date, date]]:
-    """Cut a period into the parts of it that lie in one month each; both ends belong to it."""
-    while start <= end:
-        following = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
-        yield start, min(end, following - timedelta(days=1))
-        start = following
 
 
 class Totals:

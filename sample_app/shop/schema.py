@@ -39,7 +39,7 @@ class Query:
 
     products: list[ProductType] = strawberry_django.field(description="The shop's products, by their SKU.")
 
-    @strawberry_django.field(description="How many products the shop has.")
+    @strawberry_django.field(description="How many products the shop has.")  # type: ignore[untyped-decorator]
     def product_count(self) -> int:
         """Count them."""
         return Product.objects.count()

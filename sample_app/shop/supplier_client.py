@@ -87,7 +87,9 @@ class Supplier:
         await take(page)
 
     async def _page(self, number: int) -> Page:
-        for attempt in range(1, TRIES + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             response, problem = await self._ask(number)
             if response is not None and response.is_success:
                 return _parse(response)
@@ -96,13 +98,12 @@ class Supplier:
             if response is not None and response.status_code not in _WORTH_ANOTHER_TRY:
                 raise TaskError(f"The supplier refuses page {number}: {problem}.", code="SUPPLIER_REFUSED", retry=False)
             if attempt == TRIES:
-                break
+                raise TaskError(
+                    f"The supplier “{self.provider}” is not available: page {number} failed {TRIES} times, at last with {problem}.",
+                    code="SUPPLIER_UNAVAILABLE",
+                )
             self.retries += 1
             await asyncio.sleep(_pause(attempt, response))
-        raise TaskError(
-            f"The supplier “{self.provider}” is not available: page {number} failed {TRIES} times, at last with {problem}.",
-            code="SUPPLIER_UNAVAILABLE",
-        )
 
     async def _ask(self, number: int) -> tuple[httpx.Response | None, str]:
         try:
@@ -119,11 +120,13 @@ def _parse(response: httpx.Response) -> Page:
         data = response.json()
         return Page(int(data["pages"]), [Level(str(item["sku"]), int(item["stock"])) for item in data["levels"]])
     except (ValueError, KeyError, TypeError) as error:
-        raise TaskError("The supplier answers with something that is no page of levels.", code="SUPPLIER_BROKEN") from error
+        raise TaskError(
+            "The supplier answers with something that is no page of levels.", code="SUPPLIER_BROKEN"
+        ) from error
 
 
 def _pause(attempt: int, response: httpx.Response | None) -> float:
-    pause = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(1, 1.5)
+    pause: float = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(1, 1.5)
     asked = response.headers.get("retry-after", "") if response is not None else ""
     if asked.replace(".", "", 1).isdecimal():
         pause = max(pause, float(asked))

@@ -18,11 +18,12 @@ from . import report_files
 from .chart import draw_sales
 from .csv_encoding import CsvEncoding
 from .database import in_database
+from .periods import months
 from .product_csv import count_rows, read_products
 from .product_import import ImportCount
 from .product_import import import_products as store_products
 from .results import GroupBy, ImportReport, InventoryReport, RejectedRow, ReportFile, SalesReport, SalesRow
-from .sales import Totals, months
+from .sales import Totals
 from .stock import StockCount, take_over
 from .supplier_client import Page, Supplier
 

@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from sample_app.supplier import PROVIDERS
+from sample_app.supplier import PAGES, PROVIDERS
 
 from .catalogue import MAX_ROWS, SampleKind, sample_file
 from .content_policy import strict_content_policy
@@ -35,6 +35,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "end": today,
         "groups": list(GroupBy),
         "providers": PROVIDERS,
+        "supplier_pages": PAGES,
         "samples": SAMPLES,
         "viewer": request.user.get_username() or None,
     }

@@ -35,7 +35,7 @@ class Backend(Protocol):
         """Record runs of a task and send their messages; the record of each is there before its message.
 
         Raises:
-            QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind.
+            QueueUnavailableError: If the queue or the store cannot be reached. Some records may be there; the caller takes them back.
         """
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import dramatiq
 import redis
 from dramatiq.broker import Broker
 from dramatiq.errors import BrokerConnectionError, Retry
-from dramatiq.middleware import AgeLimit, Callbacks, Middleware, Pipelines, Retries, ShutdownNotifications
+from dramatiq.middleware import AgeLimit, Callbacks, Middleware, Pipelines, Retries, ShutdownNotifications, TimeLimit
 
 from ..errors import ConfigurationError, QueueUnavailableError, StoreUnavailableError
 from ..lifecycle import Settle, Work
@@ -59,8 +61,15 @@ class DramatiqBackend:
             raise ConfigurationError(
                 "broker: expected one with Dramatiq's Retries middleware, which delivers a run's next attempt; add it."
             )
+        # A project's broker may have a limit for its actors, which may strike after the function has returned.
+        has_limit = any(isinstance(middleware, TimeLimit) for middleware in self.broker.middleware)
+        no_limit: dict[str, Any] = {"time_limit": math.inf} if has_limit else {}
         declare = dramatiq.actor(
-            actor_name=work.name, queue_name=work.options.queue, broker=self.broker, retry_when=_is_retry
+            actor_name=work.name,
+            queue_name=work.options.queue,
+            broker=self.broker,
+            retry_when=_is_retry,
+            **no_limit,
         )
         declare(_actor_function(work, self._perform, self.settle))
 

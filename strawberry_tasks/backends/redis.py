@@ -14,7 +14,6 @@ from ..snapshot import Failure, Snapshot
 from ..status import TaskStatus
 from ..stores.base import Change, NewRun, Store
 from ..stores.redis import RedisStore
-from ..takeback import take_back
 from .base import Fail, Perform
 from .dramatiq import DramatiqBackend, milliseconds, priority_of
 from .redis_transport import DeadLetter, DeadReason, RedisTransport
@@ -57,16 +56,12 @@ class RedisBackend(DramatiqBackend):
         """Record runs and enqueue their messages."""
         if not self._is_beside(store):
             return super().start(work, runs, store=store)
-        begun = 0
         started: list[Snapshot] = []
         try:
             for begun in range(0, len(runs), BATCH):
                 started += self._start_batch(work, runs[begun : begun + BATCH], store)
-        except BaseException as error:
-            take_back(store, [run.id for run in runs[: begun + BATCH]])
-            if isinstance(error, ConnectionClosed | StoreUnavailableError):
-                raise QueueUnavailableError from error
-            raise
+        except (ConnectionClosed, StoreUnavailableError) as error:
+            raise QueueUnavailableError from error
         return started
 
     def _start_batch(self, work: Work, runs: Sequence[NewRun], store: RedisStore) -> list[Snapshot]:

@@ -7,23 +7,19 @@ from collections.abc import Callable, Sequence
 from ..errors import QueueUnavailableError, StoreUnavailableError
 from ..snapshot import Snapshot
 from ..stores.base import NewRun, Store
-from ..takeback import take_back
 
 
 def record_and_send(store: Store, runs: Sequence[NewRun], send: Callable[[NewRun], None]) -> list[Snapshot]:
-    """Record each run, then send its message; if one fails, none of them is left behind that no worker has begun.
+    """Record each run, then send its message.
 
     Raises:
-        QueueUnavailableError: If the queue or the store cannot be reached.
+        QueueUnavailableError: If the queue or the store cannot be reached; some records may be there without a message.
     """
     started: list[Snapshot] = []
     try:
         for run in runs:
             started.append(store.create(run))
             send(run)
-    except BaseException as error:
-        take_back(store, [run.id for run in runs[: len(started) + 1]])
-        if isinstance(error, QueueUnavailableError | StoreUnavailableError):
-            raise QueueUnavailableError from error
-        raise
+    except StoreUnavailableError as error:
+        raise QueueUnavailableError from error
     return started

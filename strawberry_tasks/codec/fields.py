@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._compat import (
     StrawberryField,
@@ -21,8 +21,7 @@ from .._compat import (
 __all__ = ["Field", "fields_of"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(NamedTuple):
     """A field that holds data; those with resolvers are computed anew on every read."""
 
     owner: StrawberryObjectDefinition

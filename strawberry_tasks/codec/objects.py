@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .._compat import UNSET
 from ..snapshot import JSON
@@ -16,8 +16,7 @@ __all__ = ["Member", "complete_object"]
 _Make: TypeAlias = Callable[[dict[str, object]], object]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(NamedTuple):
     """One field whose value travels."""
 
     name: str

@@ -12,10 +12,11 @@ from strawberry.extensions import FieldExtension
 from strawberry.extensions.field_extension import AsyncExtensionResolver, SyncExtensionResolver
 from strawberry.permission import BasePermission, PermissionExtension
 
+from .._compat import Parameter
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..task import Environment, Task
-from .registry import handle_type, off_loop, registry_of, resolve, viewer_of
+from .registry import handle_type, in_event_loop, registry_of, resolve, viewer_of
 from .types import TaskHandle
 
 P = ParamSpec("P")
@@ -94,11 +95,12 @@ def _resolver(task: Task[..., Any]) -> Any:
     def start(info: strawberry.Info[Any, Any], **arguments: Any) -> Any:
         return resolve(_start(task, info, arguments))
 
-    parameters = [inspect.Parameter("info", inspect.Parameter.KEYWORD_ONLY, annotation=strawberry.Info)]
+    # Strawberry looks parameters up by their hash, and only its own have one with a list as the default.
+    parameters: list[inspect.Parameter] = [Parameter("info", Parameter.KEYWORD_ONLY, annotation=strawberry.Info)]
     parameters += [
-        inspect.Parameter(
+        Parameter(
             parameter.name,
-            inspect.Parameter.KEYWORD_ONLY,
+            Parameter.KEYWORD_ONLY,
             annotation=parameter.codec.schema_type,
             default=parameter.default,
         )
@@ -117,5 +119,6 @@ def _resolver(task: Task[..., Any]) -> Any:
 async def _start(task: Task[..., Any], info: strawberry.Info[Any, Any], arguments: Mapping[str, Any]) -> TaskHandle:
     registry = registry_of(info)
     viewer = await viewer_of(registry, info)
-    run = await off_loop(registry.runtime(), task.using(viewer=viewer).start, (), arguments)
+    owned = task.using(viewer=viewer)
+    run = await owned.astart((), arguments) if in_event_loop() else owned.start((), arguments)
     return registry.handle(run, viewer, info.schema)

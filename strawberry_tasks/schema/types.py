@@ -64,7 +64,7 @@ class TaskHandle:
     attempt: int = strawberry.field(description="The current or last attempt; 1 is the first, 0 before any.")
     max_retries: int = strawberry.field(description="How many attempts may follow the first.")
     cancel_requested: bool = strawberry.field(description="Whether somebody asked for it to stop.")
-    created_at: datetime = strawberry.field(description="When it was started by a client.")
+    created_at: datetime = strawberry.field(description="When it was started.")
     scheduled_for: datetime | None = strawberry.field(
         description="When it may start, while delayed or between retries."
     )

@@ -8,7 +8,7 @@
 -- Returns the new version, or false if the change is refused.
 local prefix, id, new_status, ttl = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[6])
 local status, attempt, version, owner, lost, canceled = unpack(
-  redis.call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner', 'lost', 'cancel_requested')
+  call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner', 'lost', 'cancel_requested')
 )
 if attempt ~= ARGV[3] or lost == attempt then
   return false
@@ -21,11 +21,11 @@ if canceled == '1' and new_status == 'RETRYING' then
   return false
 end
 
-version = text(version + 1)
-redis.call('HSET', KEYS[1], 'version', version, unpack(ARGV, 7))
+version = version + 1
+call('HSET', KEYS[1], 'version', version, unpack(ARGV, 7))
 if is_terminal(new_status) then
   if new_status == 'COMPLETED' then
-    redis.call('HSET', KEYS[1], 'progress', '100.0')
+    call('HSET', KEYS[1], 'progress', '100.0')
   end
   finish(prefix, id, ttl)
 else
@@ -33,7 +33,7 @@ else
     redis.call('ZREM', prefix .. 'leases', id)
   end
   if ARGV[5] ~= '' then
-    redis.call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
+    call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
     ttl = ttl + ARGV[5]
   end
   keep(KEYS[1], ttl)
@@ -42,4 +42,4 @@ if new_status ~= '' then
   keep_indexes(prefix, owner, ttl)
 end
 announce(prefix, id, owner, version)
-return tonumber(version)
+return version

@@ -110,7 +110,7 @@ class Change(NamedTuple):
     """Attributes of `Snapshot` and their new values, ``status`` among them where it changes."""
 
     delay: timedelta | None = None
-    """With RETRYING: how long from now until the next attempt."""
+    """How long from now until the next attempt; goes with RETRYING."""
 
 
 class Page(NamedTuple):
@@ -274,7 +274,7 @@ WORKER_LOST: Final = Failure(code="WORKER_LOST", message="The worker that ran th
 """The failure of an attempt whose lease has lapsed."""
 
 LIVE_TTL = timedelta(days=7)
-"""How long the record of a run is kept that has not ended: since its last change, and beyond its delay."""
+"""How long the record of a run that has not ended is kept, since its last change and beyond its delay."""
 
 
 def cursor_of(run: Snapshot) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Final
 
 from redis.exceptions import NoScriptError
@@ -226,10 +227,8 @@ def _record(words: Sequence[str]) -> Record:
     return Record(snapshot=from_fields(texts), arguments=texts["arguments"])
 
 
-def _flat(texts: Mapping[str, str]) -> Iterator[str]:
-    for name, text in texts.items():
-        yield name
-        yield text
+def _flat(texts: Mapping[str, str]) -> Iterable[str]:
+    return chain.from_iterable(texts.items())
 
 
 def _millis(duration: timedelta | None) -> int | str:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
+import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionInterface
 from redis.retry import Retry
 
-from .redis_link import CONNECTION_OPTIONS, address, encode, unavailable
+from .redis_link import AWAY, CONNECTION_OPTIONS, address, away, encode
 
 Command: TypeAlias = "tuple[str | int | float | bytes, ...]"
 """The words of a command."""
 
 Server: TypeAlias = "tuple[str, int]"
 """A server's address and the number of a database there."""
+
+_pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes one word
 
 
 class Connections:
@@ -37,11 +41,13 @@ class Connections:
     """
 
     def __init__(self, url: str, *, client_name: str, **options: object) -> None:
-        self._pool = redis.ConnectionPool.from_url(
+        pool = redis.ConnectionPool.from_url(
             url, **{**CONNECTION_OPTIONS, **options}, retry=Retry(NoBackoff(), 0), client_name=client_name
         )
-        self.address = address(self._pool.connection_kwargs)
-        self.server: Server = (self.address, int(self._pool.connection_kwargs.get("db") or 0))
+        self.address = address(pool.connection_kwargs)
+        self.server: Server = (self.address, int(pool.connection_kwargs.get("db") or 0))
+        # The pool has read the URL, and that is all: it would count what it makes, and refuse to make more after the 100th.
+        self._make: Callable[[], ConnectionInterface] = partial(pool.connection_class, **pool.connection_kwargs)
         self._idle: list[ConnectionInterface] = []
         self._pid = os.getpid()
 
@@ -56,7 +62,7 @@ class Connections:
         Raises:
             StoreUnavailableError: If the server does not answer.
         """
-        with unavailable(self.address):
+        try:  # Not `with unavailable(…)`: that takes as long as packing the command.
             connection = self._borrow()
             if connection is not None:
                 try:
@@ -68,7 +74,9 @@ class Connections:
                 # It is dead, and the others are as old.
                 connection.disconnect()  # type: ignore[no-untyped-call]
                 self.close()
-            return self._exchange(self._pool.make_connection(), commands)
+            return self._exchange(self._make(), commands)
+        except AWAY as error:
+            raise away(self.address, error) from error
 
     def close(self) -> None:
         """Close all that are idle."""
@@ -86,7 +94,7 @@ class Connections:
 
     def _exchange(self, connection: ConnectionInterface, commands: Sequence[Command]) -> list[Any]:
         try:
-            connection.send_packed_command(_packed(connection, commands))  # type: ignore[no-untyped-call]
+            connection.send_packed_command(_packed(commands))  # type: ignore[no-untyped-call]
             answers = [_answer(connection) for _ in commands]
         except BaseException:
             # Also when a time limit interrupts the thread: an answer that is still to come belongs to nobody.
@@ -104,13 +112,14 @@ def _is_fresh(connection: ConnectionInterface) -> bool:
         return False
 
 
-def _packed(connection: ConnectionInterface, commands: Sequence[Command]) -> Sequence[bytes]:
+def _packed(commands: Sequence[Command]) -> list[bytes]:
+    # hiredis itself, and one piece for all: redis-py looks at every word, and makes a system call for each command.
     try:
-        return [part for words in commands for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
+        return [b"".join(map(_pack, commands))]
     except UnicodeEncodeError:
-        # hiredis packs text its own way, and knows nothing of the connection's encoding.
-        encoded = [[encode(word) if isinstance(word, str) else word for word in words] for words in commands]
-        return [part for words in encoded for part in connection.pack_command(*words)]  # type: ignore[no-untyped-call]
+        # hiredis knows nothing of the connection's encoding.
+        encoded = (tuple(encode(word) if isinstance(word, str) else word for word in words) for words in commands)
+        return [b"".join(map(_pack, encoded))]
 
 
 def _answer(connection: ConnectionInterface) -> Any:

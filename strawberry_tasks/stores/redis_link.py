@@ -24,7 +24,7 @@ CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
 }
 """What the connections of the store and of its feeds have in common."""
 
-_AWAY: Final = (
+AWAY: Final = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
     exceptions.ReadOnlyError,
@@ -33,6 +33,7 @@ _AWAY: Final = (
     exceptions.TryAgainError,
     OSError,
 )
+"""The errors of a server that is away, or takes no writes."""
 
 
 def redis_url(url: str) -> str:
@@ -60,5 +61,10 @@ def unavailable(server: str) -> Iterator[None]:
     """Turn the errors of a server that is away, or takes no writes, into ours."""
     try:
         yield
-    except _AWAY as error:
-        raise StoreUnavailableError(f"The task store at {server} does not answer: {error}") from error
+    except AWAY as error:
+        raise away(server, error) from error
+
+
+def away(server: str, error: Exception) -> StoreUnavailableError:
+    """Make ours of one of the errors in `AWAY`."""
+    return StoreUnavailableError(f"The task store at {server} does not answer: {error}")

@@ -3,9 +3,11 @@
 -- While it is RUNNING, {prefix}leases, a sorted set, tells the millisecond at which its attempt is lost unless it renews that.
 -- Fields that only the scripts know: `token`, of the claim that began the attempt, and `lost`, the attempt that was lost last.
 
+local call = redis.call
+
 -- Microseconds since the epoch by the server's clock, exact as a double until the year 2255.
 local function now_micros()
-  local time = redis.call('TIME')
+  local time = call('TIME')
   return time[1] * 1000000 + time[2]
 end
 
@@ -27,8 +29,8 @@ end
 
 -- Lets a key live for so many milliseconds more at least, give or take a minute, which spares most calls a write.
 local function keep(key, ttl)
-  if redis.call('PTTL', key) < ttl - 60000 then
-    redis.call('PEXPIRE', key, text(ttl))
+  if call('PTTL', key) < ttl - 60000 then
+    call('PEXPIRE', key, text(ttl))
   end
 end
 
@@ -43,10 +45,10 @@ end
 -- Tells that a run changed, never to what: who wants to know reads, so that a lost message costs time and not truth.
 local function announce(prefix, id, owner, version)
   local notice = id .. ' ' .. version
-  redis.call('PUBLISH', prefix .. 'run:' .. id, notice)
-  redis.call('PUBLISH', prefix .. 'all', notice)
+  call('PUBLISH', prefix .. 'run:' .. id, notice)
+  call('PUBLISH', prefix .. 'all', notice)
   if owner and owner ~= '' then
-    redis.call('PUBLISH', prefix .. 'owner:' .. owner, notice)
+    call('PUBLISH', prefix .. 'owner:' .. owner, notice)
   end
 end
 

@@ -20,7 +20,7 @@ class Seeds:
     """The tasks, declared."""
 
     def __init__(self, tasks: Tasks) -> None:
-        self.sync_inventory = tasks.mutation(queue="inventory", max_retries=3)(sync_inventory)
+        self.sync_inventory = tasks.mutation()(sync_inventory)
         self.generate_report = tasks.mutation()(generate_report)
 
 

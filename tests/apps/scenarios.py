@@ -98,14 +98,13 @@ class Scenarios:
         self.count = tasks.mutation()(count)
         self.count_async = tasks.mutation()(count_async)
         self.flaky = tasks.mutation(max_retries=2, retry_delay=SOON)(flaky)
+        self.stumble = tasks.mutation(max_retries=1, retry_delay=SOON)(stumble)
         self.give_up = tasks.mutation(max_retries=1, retry_delay=SOON)(give_up)
         self.hang = tasks.mutation(max_retries=0, timeout=LIMIT)(hang)
         self.hang_async = tasks.mutation(max_retries=0, timeout=LIMIT)(hang_async)
         self.measure = tasks.mutation()(measure)
         self.visit = tasks.mutation()(visit)
         self.note = tasks.task()(note)
-        self.note_elsewhere = tasks.task(queue="elsewhere")(note_elsewhere)
-        self.pause = tasks.task(max_retries=1, retry_delay=timedelta(hours=1))(pause)
 
 
 def add(left: int, right: int) -> Sum:
@@ -146,6 +145,16 @@ def flaky(task: TaskContext, failures: int) -> int:
     return task.attempt
 
 
+def stumble(task: TaskContext, gate: str) -> int:
+    """Report some progress, wait until the gate opens, and fail in the first attempt."""
+    task.progress(1, 2)
+    for _ in _until_open(gate):
+        time.sleep(0.01)
+    if task.attempt == 1:
+        raise RuntimeError("secret detail")
+    return task.attempt
+
+
 def give_up(again: bool) -> None:
     """Fail in words that are meant for the client."""
     raise TaskError("The shelf is empty.", code="SHELF_EMPTY", retry=again)
@@ -182,16 +191,6 @@ def note(path: str) -> None:
     """Leave one more line in a file."""
     with Path(path).open("a") as notes:
         notes.write(f"{time.time()}\n")
-
-
-def note_elsewhere(path: str) -> None:
-    """Do the same from another queue."""
-    note(path)
-
-
-def pause() -> None:
-    """Fail, and be due again much later."""
-    raise RuntimeError("not now")
 
 
 def _until_open(gate: str) -> Iterator[None]:

@@ -52,7 +52,7 @@ class Settings:
     """The store."""
 
     namespace: str
-    """The prefix of its keys."""
+    """The prefix of its keys, and the queue: a broker may be shared by several tests."""
 
     uploads: Path
     """Where uploads are kept."""
@@ -89,6 +89,7 @@ class Settings:
             self.url,
             broker=self._make_broker(),
             namespace=self.namespace,
+            queue=self.namespace,
             policy=TenantPolicy(),
             uploads=DirectoryUploads(self.uploads),
             **self.options,

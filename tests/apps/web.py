@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import strawberry
@@ -15,6 +14,9 @@ from strawberry_tasks import Schema
 from tests.apps.documents import Seeds
 from tests.apps.scenarios import Scenarios
 from tests.apps.settings import Settings, User
+
+PROTOCOLS = ("graphql-transport-ws", "graphql-ws", "graphql-sse", "multipart-subscription")
+"""How subscriptions may come."""
 
 scenarios = Scenarios(Settings.from_environment().make_tasks())
 seeds = Seeds(scenarios.tasks)
@@ -39,7 +41,7 @@ class SignedIn(GraphQL[Any, Any]):
 
 def _serve(**config: Any) -> SignedIn:
     schema = Schema(Query, extensions=[scenarios.tasks.extension], config=StrawberryConfig(**config))
-    return SignedIn(schema, multipart_uploads_enabled=True, connection_init_wait_timeout=timedelta(seconds=10))
+    return SignedIn(schema, multipart_uploads_enabled=True, subscription_protocols=PROTOCOLS)
 
 
 app = Starlette(

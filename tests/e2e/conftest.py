@@ -18,6 +18,13 @@ def site(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield site
 
 
+@pytest.fixture(scope="session")
+def django_site(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same tasks behind Django."""
+    with running_site(redis_url, tmp_path_factory.mktemp("django"), app="tests.apps.django_web:app") as site:
+        yield site
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
     """What some tasks wait for; it is open after the test."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import random
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from sample_app.shop.catalogue import CATALOGUE_SIZE, SEED, made_up_product
+from sample_app.shop.catalogue import CATALOGUE_SIZE, made_up_product, made_up_sales
 from sample_app.shop.demo_users import DEMO_PASSWORD, DEMO_USERS, create_demo_users
 from sample_app.shop.models import Product, Sale
 from sample_app.shop.product_import import import_products
-
-SALES = 12_000
-DAYS = 730
 
 
 class Command(BaseCommand):
@@ -39,14 +35,9 @@ class Command(BaseCommand):
 
 
 def _sales(now: datetime) -> list[Sale]:
-    """Make up sales of the last two years: more of cheap things, more before Christmas, more of late."""
-    chance = random.Random(SEED)
-    products = list(Product.objects.order_by("sku")[:CATALOGUE_SIZE])
-    weights = [1 / (5 + float(product.price)) for product in products]
-    sold = []
-    for product in chance.choices(products, weights, k=SALES):
-        sold_at = now - timedelta(days=DAYS * chance.random() ** 1.15, seconds=chance.randrange(86_400))
-        busy = sold_at.month in {11, 12}
-        quantity = chance.choice((1, 1, 1, 2, 2, 3, 5)) + busy * chance.choice((0, 1, 2))
-        sold.append(Sale(product=product, quantity=quantity, price=product.price, sold_at=sold_at))
-    return sold
+    products = Product.objects.in_bulk(field_name="sku")
+    return [
+        Sale(product=products[sale.sku], quantity=sale.quantity, price=sale.price, sold_at=sale.sold_at)
+        for sale in made_up_sales(now)
+        if sale.sku in products
+    ]

@@ -1,0 +1,50 @@
+"""The tasks of the benchmarks, and an actor of stock Dramatiq over the same broker; imported by the worker processes, too.
+
+``BENCH_URL`` and ``BENCH_NAMESPACE`` say where they work.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+
+import dramatiq
+import redis
+
+from strawberry_tasks import TaskContext, Tasks
+
+URL = os.environ["BENCH_URL"]
+NAMESPACE = os.environ["BENCH_NAMESPACE"]
+BARE_CHANNEL = f"{NAMESPACE}:bare"
+INTERVAL = timedelta(milliseconds=10)
+"""So short that a call that comes alone is never held back."""
+
+tasks = Tasks(URL, namespace=NAMESPACE, progress_interval=INTERVAL, result_ttl=timedelta(minutes=5))
+broker = tasks.broker
+
+
+@tasks.mutation(queue="tracked")
+def no_op() -> None:
+    """Do nothing, tracked."""
+
+
+@dramatiq.actor(queue_name="stock", broker=broker)
+def stock_no_op() -> None:
+    """Do nothing, untracked."""
+
+
+@tasks.mutation(queue="timed")
+def report_times(task: TaskContext, calls: int) -> None:
+    """Tell the time by a progress call and by a bare message, in turns.
+
+    `time.monotonic` is one clock for all processes of a machine.
+    """
+    client = redis.Redis.from_url(URL)
+    client.ping()
+    for done in range(calls):
+        time.sleep(0.03)
+        task.progress(done, calls, f"{time.monotonic()!r}")
+        time.sleep(0.03)
+        client.publish(BARE_CHANNEL, f"{time.monotonic()!r}")
+    client.close()

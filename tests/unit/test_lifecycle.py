@@ -1,0 +1,391 @@
+"""One attempt of a run: how each way of ending looks to those who watch."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+import strawberry
+from dramatiq.middleware import Shutdown
+
+from strawberry_tasks import Schema, Snapshot, TaskContext, TaskError, Tasks, TaskStatus, lifecycle
+from strawberry_tasks.backends.sync import SyncBackend
+from strawberry_tasks.errors import StoreUnavailableError
+from strawberry_tasks.stores.base import NewRun
+from strawberry_tasks.stores.memory import MemoryStore
+from strawberry_tasks.task import Task
+from strawberry_tasks.testing import inline, recorded
+from tests.operations import Person, execute
+from tests.unit.failing import FlakyStore, away
+
+
+@strawberry.type
+class Report:
+    total: int
+
+
+def end_of(tasks: Tasks, task: Task[..., Any], *args: object) -> Snapshot:
+    """Perform a run inline, and return how it ended."""
+    with inline(tasks):
+        return task.enqueue(*args).refresh()
+
+
+def declare(function: Callable[..., Any], **options: Any) -> tuple[Tasks, Task[..., Any]]:
+    """Declare a task named `work` that has no retries unless said otherwise."""
+    tasks = Tasks("memory://", max_retries=0)
+    return tasks, tasks.task(name="work", **options)(function)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_task_error(is_async: bool) -> None:
+    """A `TaskError` shows its message and its code."""
+
+    def fail() -> None:
+        raise TaskError("The supplier is closed.", code="CLOSED", retry=False)
+
+    async def afail() -> None:
+        fail()
+
+    run = end_of(*declare(afail if is_async else fail, max_retries=5))
+
+    assert run.status is TaskStatus.FAILED
+    assert run.failure is not None
+    assert (run.failure.code, run.failure.message) == ("CLOSED", "The supplier is closed.")
+    assert run.attempt == 1
+
+
+def test_message_may_be_an_exception() -> None:
+    """Whatever stands for the message becomes text, and the run ends."""
+
+    def fail() -> None:
+        raise TaskError(ValueError("odd"))  # type: ignore[arg-type]
+
+    assert end_of(*declare(fail)).error == "odd"
+
+
+@pytest.mark.parametrize("after", [5, timedelta(seconds=-1)])
+def test_impossible_wait(after: Any) -> None:
+    """A `TaskError` with an impossible wait is an unexpected error, and the run ends."""
+
+    def fail() -> None:
+        raise TaskError("Later.", retry_after=after)
+
+    run = end_of(*declare(fail))
+
+    assert run.status is TaskStatus.FAILED
+    assert run.failure is not None
+    assert run.failure.exception == "ValueError"
+    assert "retry_after" in (run.failure.traceback or "")
+
+
+def test_unexpected_error_leaks_nothing() -> None:
+    """Watchers read that something went wrong; what it was is for staff."""
+    tasks = Tasks("memory://", max_retries=0)
+
+    @tasks.mutation()
+    def work() -> None:
+        raise RuntimeError("password=hunter2")
+
+    schema = Schema(extensions=[tasks.extension])
+    document = "{ work { taskId status error result failure { code message exception traceback } } }"
+    with inline(tasks):
+        shown = execute(schema, f"mutation {document}", user=Person())["work"]
+        staff = execute(
+            schema,
+            f'{{ task(id: "{shown["taskId"]}") {{ failure {{ code exception traceback }} }} }}',
+            user=Person(pk=2, is_staff=True),
+        )["task"]["failure"]
+
+    assert shown["status"] == "FAILED"
+    assert shown["error"] == "The task failed with an unexpected error."
+    assert shown["failure"] == {"code": "TASK_ERROR", "message": shown["error"], "exception": None, "traceback": None}
+    assert staff["exception"] == "RuntimeError"
+    assert "hunter2" in staff["traceback"]
+
+
+def test_retries_are_used_up() -> None:
+    """There are as many attempts as one and the retries, and the last failure stays."""
+    attempts = []
+
+    def work(task: TaskContext) -> None:
+        attempts.append((task.attempt, task.max_retries))
+        raise RuntimeError
+
+    run = end_of(*declare(work, max_retries=2))
+
+    assert attempts == [(1, 2), (2, 2), (3, 2)]
+    assert (run.status, run.attempt) == (TaskStatus.FAILED, 3)
+
+
+def test_retry_that_succeeds_forgets_the_failure() -> None:
+    """A run that succeeds in the end has no failure."""
+
+    def work(task: TaskContext) -> int:
+        if task.attempt == 1:
+            raise RuntimeError
+        return task.attempt
+
+    run = end_of(*declare(work, max_retries=1))
+
+    assert (run.status, run.result, run.failure, run.error) == (TaskStatus.COMPLETED, 2, None, None)
+
+
+@pytest.mark.parametrize(
+    ("after", "least", "most"),
+    [(None, 5, 10), (timedelta(seconds=90), 90, 90), (timedelta(0), 0, 0)],
+    ids=["backoff", "own", "at-once"],
+)
+def test_between_retries(after: timedelta | None, least: float, most: float) -> None:
+    """Between two attempts a run is RETRYING, with its failure and when it goes on."""
+    tasks = Tasks("memory://", max_retries=1, retry_delay=timedelta(seconds=10))
+
+    @tasks.task()
+    def work() -> None:
+        raise TaskError("Busy.", retry_after=after)
+
+    with recorded(tasks):
+        handle = work.enqueue()
+        verdict = tasks.perform(work, handle.id)
+        run = handle.refresh()
+
+    assert run.status is TaskStatus.RETRYING
+    assert run.error == "Busy."
+    assert verdict.retry_in is not None
+    assert timedelta(seconds=least) <= verdict.retry_in <= timedelta(seconds=most)
+    assert run.scheduled_for is not None
+    assert run.started_at is not None
+    assert run.scheduled_for - run.started_at >= verdict.retry_in - timedelta(milliseconds=2)
+
+
+def test_result_that_cannot_travel() -> None:
+    """A result of another type fails the run at once, and names the task, the field and the type."""
+
+    def work() -> Report:
+        return Report(total="many")  # type: ignore[arg-type]
+
+    run = end_of(*declare(work, max_retries=3))
+
+    assert run.failure is not None
+    assert (run.status, run.attempt, run.failure.code) == (TaskStatus.FAILED, 1, "TASK_ERROR")
+    assert run.failure.message == "task 'work', result: total: expected int, got str"
+
+
+def test_arguments_that_no_longer_fit() -> None:
+    """Arguments from before a change of the declaration end the run as REJECTED, once and for all."""
+    tasks = Tasks("memory://", max_retries=3)
+
+    @tasks.task()
+    def count(number: int) -> None: ...
+
+    with away(tasks) as store:
+        store.create(NewRun(id="r", name="count", queue="default", arguments='{"number": "many"}', max_retries=3))
+        verdict = tasks.perform(count, "r")
+        (run,) = store.read(["r"])
+
+    assert run is not None
+    assert run.failure is not None
+    assert (run.status, run.failure.code, verdict.retry_in) == (TaskStatus.FAILED, "REJECTED", None)
+    assert "many" not in run.failure.message
+
+
+@pytest.mark.parametrize("arguments", ['{"gone": 1}', "[]", "no json"])
+def test_arguments_of_a_removed_parameter(arguments: str) -> None:
+    """Arguments that no parameter takes are REJECTED, too, and the run's uploads do not keep it from ending."""
+    tasks, task = declare(lambda: None)
+
+    with away(tasks) as store:
+        store.create(NewRun(id="r", name="work", queue="default", arguments=arguments))
+        tasks.perform(task, "r")
+        (run,) = store.read(["r"])
+
+    assert run is not None
+    assert run.failure is not None
+    assert (run.status, run.failure.code) == (TaskStatus.FAILED, "REJECTED")
+
+
+def test_sync_timeout() -> None:
+    """A sync function is interrupted at its limit, past a broad except, and TIMED_OUT says the limit."""
+    caught = []
+
+    def work() -> None:
+        never = threading.Event()
+        while True:
+            try:
+                never.wait(0.005)
+            except Exception as error:  # noqa: BLE001
+                caught.append(error)
+
+    run = end_of(*declare(work, timeout=timedelta(milliseconds=50)))
+
+    assert run.failure is not None
+    assert (run.status, run.failure.code) == (TaskStatus.FAILED, "TIMED_OUT")
+    assert "0.05 seconds" in run.failure.message
+    assert not caught
+
+
+def test_async_timeout() -> None:
+    """An async function is cancelled at its limit, and may clean up."""
+    cleaned = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append(True)
+
+    run = end_of(*declare(work, timeout=timedelta(milliseconds=50)))
+
+    assert run.failure is not None
+    assert (run.failure.code, cleaned) == ("TIMED_OUT", [True])
+
+
+def test_timeout_is_retried() -> None:
+    """An attempt that timed out counts as one that failed."""
+
+    async def work(task: TaskContext) -> int:
+        if task.attempt == 1:
+            await asyncio.Event().wait()
+        return task.attempt
+
+    run = end_of(*declare(work, timeout=timedelta(milliseconds=50), max_retries=1))
+
+    assert (run.status, run.result) == (TaskStatus.COMPLETED, 2)
+
+
+def test_timeout_error_of_its_own() -> None:
+    """A `TimeoutError` that the function raises is none of ours."""
+
+    async def work() -> None:
+        raise TimeoutError
+
+    run = end_of(*declare(work, timeout=timedelta(minutes=1)))
+
+    assert run.failure is not None
+    assert run.failure.code == "TASK_ERROR"
+
+
+def leave() -> None:
+    sys.exit(3)
+
+
+async def leave_async() -> None:
+    sys.exit(3)
+
+
+def cancel() -> None:
+    raise asyncio.CancelledError
+
+
+async def cancel_async() -> None:
+    raise asyncio.CancelledError
+
+
+def shut_down() -> None:
+    raise Shutdown
+
+
+@pytest.mark.parametrize("function", [leave, leave_async, cancel, cancel_async, shut_down])
+def test_function_that_gives_up(function: Callable[..., Any]) -> None:
+    """`sys.exit`, a cancellation from inside and an interrupt of the queue's end the attempt, not the worker, and others go on."""
+    tasks, task = declare(function)
+
+    @tasks.task()
+    async def other() -> int:
+        return 1
+
+    with inline(tasks):
+        run = task.enqueue().refresh()
+        after = other.enqueue().result(timeout=timedelta(seconds=10))
+
+    assert run.status is TaskStatus.FAILED
+    assert after == 1
+
+
+def test_text_that_utf8_cannot_encode() -> None:
+    """Odd bytes in a message or in a progress message do not keep the run from ending."""
+
+    def work(task: TaskContext) -> None:
+        task.progress(1, 2, "file-\udcff")
+        raise TaskError("file-\udcff")
+
+    run = end_of(*declare(work))
+
+    assert run.failure is not None
+    (run.failure.message + (run.failure.traceback or "") + (run.progress_message or "")).encode()
+    assert run.error == "file-\\udcff"
+
+
+def test_outcome_of_a_superseded_attempt() -> None:
+    """An attempt that another one has taken over changes nothing when it ends."""
+    tasks = Tasks("memory://")
+
+    hours = count()
+    store = MemoryStore(
+        result_ttl=timedelta(days=1), clock=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=next(hours))
+    )
+
+    @tasks.task()
+    def work(task: TaskContext) -> int:
+        task.progress(task.attempt, 4)
+        store.claim(task.id)
+        return task.attempt
+
+    with tasks.replaced(tasks.runtime_over(store, SyncBackend(tasks.perform))):
+        created = store.create(NewRun(id="r", name=work.name, queue="default", arguments="{}"))
+        verdict = tasks.perform(work, created.id)
+        (run,) = store.read([created.id])
+
+    assert run is not None
+    assert (run.status, run.attempt, run.result) == (TaskStatus.RUNNING, 2, None)
+    assert verdict == lifecycle.Verdict()
+
+
+def test_message_of_a_run_that_ended() -> None:
+    """A second message of a run performs nothing."""
+    calls = []
+    tasks, task = declare(lambda: calls.append(1))
+
+    with recorded(tasks) as recorder:
+        handle = task.enqueue()
+        recorder.perform(recorder.runs[0])
+        before = handle.refresh()
+        verdict = tasks.perform(task, handle.id)
+
+        assert handle.refresh() == before
+    assert verdict == lifecycle.Verdict()
+    assert calls == [1]
+
+
+def test_store_is_away_while_settling() -> None:
+    """An outcome is kept and written when the store is back."""
+    tasks = Tasks("memory://")
+    calls = []
+
+    @tasks.task()
+    def work() -> int:
+        calls.append(1)
+        return 7
+
+    with away(tasks, store=FlakyStore(apply=2)):
+        run = work.enqueue().refresh()
+
+    assert (run.status, run.result, calls) == (TaskStatus.COMPLETED, 7, [1])
+
+
+def test_store_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the patience the attempt gives up, so that its message is delivered again."""
+    monkeypatch.setattr(lifecycle, "SETTLE_PATIENCE", timedelta(0))
+    tasks, task = declare(lambda: None)
+
+    with recorded(tasks):
+        handle = task.enqueue()
+        store = FlakyStore(apply=10)
+        store.create(NewRun(id=handle.id, name="work", queue="default", arguments="{}"))
+        with away(tasks, store=store), pytest.raises(StoreUnavailableError):
+            tasks.perform(task, handle.id)

@@ -1,0 +1,32 @@
+"""The public names: few, and pinned."""
+
+from __future__ import annotations
+
+import strawberry_tasks
+
+NAMES = {
+    "Failure",
+    "Handle",
+    "OwnerPolicy",
+    "Policy",
+    "Schema",
+    "Snapshot",
+    "StrawberryTasksError",
+    "Task",
+    "TaskContext",
+    "TaskError",
+    "TaskHandle",
+    "UntypedTaskHandle",
+    "TaskQuery",
+    "TaskStatus",
+    "TaskSubscription",
+    "Tasks",
+    "Viewer",
+}
+
+
+def test_public_names() -> None:
+    """Nothing is public by accident, nothing goes by accident, and there are no more than twenty."""
+    assert set(strawberry_tasks.__all__) == NAMES
+    assert len(strawberry_tasks.__all__) <= 20
+    assert all(hasattr(strawberry_tasks, name) for name in NAMES)

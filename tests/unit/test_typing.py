@@ -1,0 +1,24 @@
+"""The public types, as mypy sees them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# The first run after a change checks all that the package imports.
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.joinpath("tests", "typing").glob("*.py")), ids=lambda path: path.stem)
+def test_public_types(path: Path) -> None:
+    """Each file has just the errors that it expects; an `ignore` that is not needed is an error, too."""
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", str(path)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+
+    assert checked.returncode == 0, checked.stdout
