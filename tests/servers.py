@@ -102,6 +102,7 @@ class Proxy:
         self._listener: socket.socket | None = None
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self._ended = False
 
     @property
     def fault(self) -> Fault:
@@ -130,6 +131,8 @@ class Proxy:
 
     def __exit__(self, *_exc_info: object) -> None:
         self._stop_listening()
+        with self._lock:
+            self._ended = True
         self.cut()
         for thread in self._threads:
             thread.join()
@@ -155,6 +158,8 @@ class Proxy:
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError), socket.create_connection((HOST, self._target)) as server:
             with self._lock:
+                if self._ended:  # Too late to be cut.
+                    return
                 self._sockets |= {client, server}
             try:
                 self._hand_on(client, server)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -33,11 +35,17 @@ def remove_expired() -> None:
         return
     limit = timezone.now() - settings.RESULT_TTL
     for folder in default_storage.listdir(FOLDER)[0]:
-        path = f"{FOLDER}/{folder}"
-        files = [f"{path}/{name}" for name in default_storage.listdir(path)[1]]
-        if all(default_storage.get_modified_time(file) < limit for file in files):
-            for file in [*files, path]:
-                default_storage.delete(file)
+        # Another worker may remove it at the same moment.
+        with contextlib.suppress(FileNotFoundError):
+            _remove_before(limit, f"{FOLDER}/{folder}")
+
+
+def _remove_before(limit: datetime, path: str) -> None:
+    files = [f"{path}/{name}" for name in default_storage.listdir(path)[1]]
+    # A folder without files is one that another worker is about to put a file in.
+    if files and all(default_storage.get_modified_time(file) < limit for file in files):
+        for file in [*files, path]:
+            default_storage.delete(file)
 
 
 def sales_csv(rows: Sequence[SalesRow]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, F, Sum
 from django.db.models.functions import ExtractIsoWeekDay, TruncMonth
@@ -18,7 +19,7 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 
 
 @dataclass(slots=True)
-class Sum3:
+class GroupTotal:
     """What the sales of one group come to."""
 
     sales: int = 0
@@ -35,7 +36,7 @@ class Totals:
 
     def __init__(self, group_by: GroupBy) -> None:
         self._group_by = group_by
-        self._groups: dict[object, Sum3] = {}
+        self._groups: dict[Any, GroupTotal] = {}
 
     @property
     def sales(self) -> int:
@@ -60,24 +61,23 @@ class Totals:
             sales=Count("id"), pieces=Sum("quantity"), revenue=Sum(F("quantity") * F("price"))
         )
         for row in rows.order_by():
-            group = self._groups.setdefault(row["key"], Sum3())
+            group = self._groups.setdefault(row["key"], GroupTotal())
             group.sales += row["sales"]
             group.quantity += row["pieces"]
             group.revenue += row["revenue"]
 
     def rows(self) -> list[SalesRow]:
         """Return the groups: times in their order, the rest by revenue, at most `MAX_ROWS`."""
-        in_time = self._group_by in {GroupBy.MONTH, GroupBy.WEEKDAY}
-        ordered = sorted(self._groups.items(), key=lambda item: item[0] if in_time else -item[1].revenue)  # type: ignore[arg-type,return-value]
-        return [
-            SalesRow(
-                label=_label(key),
-                sales=group.sales,
-                quantity=group.quantity,
-                revenue=group.revenue.quantize(Decimal("0.01")),
-            )
-            for key, group in (ordered[-MAX_ROWS:] if in_time else ordered[:MAX_ROWS])
-        ]
+        if self._group_by in {GroupBy.MONTH, GroupBy.WEEKDAY}:
+            keys = sorted(self._groups)[-MAX_ROWS:]
+        else:
+            keys = sorted(self._groups, key=lambda key: self._groups[key].revenue, reverse=True)[:MAX_ROWS]
+        return [_row(key, self._groups[key]) for key in keys]
+
+
+def _row(key: object, group: GroupTotal) -> SalesRow:
+    revenue = group.revenue.quantize(Decimal("0.01"))
+    return SalesRow(label=_label(key), sales=group.sales, quantity=group.quantity, revenue=revenue)
 
 
 def _midnight(day: date) -> datetime:

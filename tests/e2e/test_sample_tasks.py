@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -87,6 +89,18 @@ def test_bad_rows_are_told_and_the_others_imported(visitor: Visitor) -> None:
     assert product(visitor, "BAD-1") is None
 
 
+def test_two_imports_at_once_do_not_disturb_each_other(visitor: Visitor) -> None:
+    """Two files with the same products are imported side by side; one of them finds each product new."""
+    rows = "".join(f"BOTH-{number},Oak chair {number},Chairs,1,1\n" for number in range(5000))
+    content = (HEADER + rows).encode()
+
+    runs = [visitor.wait(run_id) for run_id in [visitor.upload(content), visitor.upload(content)]]
+
+    assert [run["status"] for run in runs] == ["COMPLETED", "COMPLETED"]
+    assert sum(run["result"]["created"] for run in runs) == 5000
+    assert sum(run["result"]["skipped"] for run in runs) == 5000
+
+
 def test_a_wrong_encoding_is_explained_and_can_be_chosen(visitor: Visitor) -> None:
     """Bytes that are no UTF-8 end the import before it starts, with line and byte; the right encoding imports them."""
     content = f"{HEADER}ENC-1,Cup,Cups,1,1\nENC-2,Café table,Cups,1,1\n".encode("cp1252")
@@ -141,6 +155,23 @@ def test_a_sales_report_adds_up_and_can_be_downloaded(visitor: Visitor) -> None:
     assert chart.headers["content-type"].startswith("image/svg+xml")
     assert b"Kitchen" in chart.content
     assert len(list(csv.reader(io.StringIO(table.text)))) == len(report["rows"]) + 1
+
+
+def test_files_of_expired_runs_are_removed(shop: Shop, visitor: Visitor) -> None:
+    """A report takes away the files of runs whose records are gone, and leaves the others."""
+    document = """mutation { salesReport(start: "2090-01-01", end: "2090-02-01", groupBy: MONTH) { id } }"""
+    reports = shop.directory / "files" / "reports"
+    expired, recent = reports / "expired", reports / "recent"
+    for folder in (expired, recent):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "chart.svg").write_text("<svg/>")
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(expired / "chart.svg", (two_days_ago, two_days_ago))
+
+    visitor.wait(visitor.execute(document)["salesReport"]["id"])
+
+    assert not expired.exists()
+    assert (recent / "chart.svg").exists()
 
 
 def test_a_report_of_a_time_without_sales_is_empty(visitor: Visitor) -> None:
