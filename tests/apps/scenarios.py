@@ -124,7 +124,7 @@ def count(task: TaskContext, gate: str, steps: int = 4) -> int:
     for step in range(1, steps + 1):
         task.progress(step, steps, f"step {step}")
         if step * 2 == steps:
-            for _ in _until_open(gate):
+            for _ in until_open(gate):
                 time.sleep(0.01)
     return steps
 
@@ -194,7 +194,8 @@ def pause() -> None:
     raise RuntimeError("not now")
 
 
-def _until_open(gate: str) -> Iterator[None]:
+def until_open(gate: str) -> Iterator[None]:
+    """Go round until the gate opens."""
     deadline = time.monotonic() + GATE_SECONDS
     while not Gate(gate).is_open:
         if time.monotonic() > deadline:
