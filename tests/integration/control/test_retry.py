@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from strawberry_tasks import Handle, Snapshot, TaskStatus, Viewer
+from strawberry_tasks import Handle, Snapshot, Viewer
 from strawberry_tasks.errors import TaskFailedError, TaskNotFoundError, TaskNotRetryableError
 from tests.apps.controlled import Controlled, work_mark
 from tests.apps.scenarios import Gate
