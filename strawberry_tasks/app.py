@@ -21,7 +21,8 @@ from .errors import ConfigurationError, TaskDeclarationError, TaskNotFoundError
 from .handle import Handle
 from .hub import Hub
 from .keeper import Keeper
-from .lifecycle import Settle, Verdict, Work, fail, perform
+from .lifecycle import Settle, Work, fail, perform
+from .outcome import Verdict
 from .policy import OwnerPolicy, Policy
 from .progress import ProgressFlusher
 from .runtime import Runtime
@@ -285,16 +286,7 @@ class Tasks:
 
     def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
-        runtime = self.runtime()
-        return perform(
-            work,
-            run_id,
-            store=runtime.store,
-            flusher=runtime.flusher,
-            keeper=runtime.keeper,
-            run_coroutine=runtime.coroutines.run,
-            settle=settle,
-        )
+        return perform(work, run_id, self.runtime(), settle)
 
     def fail(self, run_id: str, failure: Failure) -> None:
         """End a run of which no attempt will follow; backends call it."""

@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
-
-from dramatiq.asyncio import EventLoopThread
+from typing import ParamSpec, TypeVar
 
 from .backends.base import Backend
 from .config import IO_THREADS
 from .control import Control
+from .coroutines import CoroutineThread
 from .hub import Hub
 from .keeper import Keeper
 from .progress import ProgressFlusher
 from .stores.base import Store
 
-logger = logging.getLogger(__name__)
-
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class CoroutineThread:
-    """One event loop on a thread of its own, on which a process runs its async tasks."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._thread: EventLoopThread | None = None
-
-    def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """Run a coroutine on the loop, and wait for its result."""
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = EventLoopThread(logger)
-                self._thread.daemon = True
-                self._thread.start()
-        return self._thread.run_coroutine(coroutine)
-
-    def close(self) -> None:
-        """Stop the loop."""
-        with self._lock:
-            if self._thread is not None:
-                self._thread.stop()  # type: ignore[no-untyped-call]
-                self._thread = None
 
 
 class Runtime:
