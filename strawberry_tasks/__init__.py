@@ -2,9 +2,10 @@
 
 from .app import Tasks
 from .context import TaskContext
-from .errors import StrawberryTasksError, TaskError
+from .errors import StrawberryTasksError, TaskCanceled, TaskError
 from .handle import Handle
 from .policy import OwnerPolicy, Policy, Viewer
+from .schema.control import TaskMutation
 from .schema.extension import Schema
 from .schema.fields import TaskQuery, TaskSubscription
 from .schema.types import TaskHandle, UntypedTaskHandle
@@ -21,9 +22,11 @@ __all__ = [
     "Snapshot",
     "StrawberryTasksError",
     "Task",
+    "TaskCanceled",
     "TaskContext",
     "TaskError",
     "TaskHandle",
+    "TaskMutation",
     "TaskQuery",
     "TaskStatus",
     "TaskSubscription",

@@ -21,11 +21,12 @@ from .errors import ConfigurationError, TaskDeclarationError, TaskNotFoundError
 from .handle import Handle
 from .hub import Hub
 from .keeper import Keeper
-from .lifecycle import Settle, Verdict, Work, fail, perform
+from .lifecycle import Settle, Work, fail, perform
+from .outcome import Verdict
 from .policy import OwnerPolicy, Policy
 from .progress import ProgressFlusher
 from .runtime import Runtime
-from .schema.mutations import FieldOptions, TaskMutation
+from .schema.mutations import FieldOptions, MutationTask
 from .schema.registry import Registry, TasksExtension
 from .snapshot import JSON, Failure
 from .stores import open_store
@@ -55,12 +56,13 @@ class Tasks:
         max_retries: How many attempts may follow the first one.
         retry_delay: The wait before the second attempt; doubles with every further one.
         timeout: How long one attempt may take; ``None`` is without a limit.
+        cancel_grace: How long a sync function may go on that was told to stop, before it is interrupted; ``None`` is for ever.
         lease: How long after a worker's last sign of life its runs count as lost; it gives one each third of that.
         result_ttl: How long a finished run's record is kept.
         progress_interval: Progress calls that are closer together than this are merged.
         policy: Who may see what; by default the owner and staff.
         uploads: Where uploaded files are kept until their run has ended; by default a directory on this machine.
-        fields: Other names for the query and subscription fields that the extension brings, e.g. ``{"task": "run"}``; ``None``
+        fields: Other names for the fields that the extension brings beside those of the tasks, e.g. ``{"task": "run"}``; ``None``
             as the name leaves one out.
         scalar_map: Custom scalars, as in `StrawberryConfig`; workers need them too.
 
@@ -79,6 +81,7 @@ class Tasks:
         max_retries: int = 3,
         retry_delay: timedelta = timedelta(seconds=5),
         timeout: timedelta | None = None,
+        cancel_grace: timedelta | None = None,
         lease: timedelta = LEASE,
         result_ttl: timedelta = timedelta(days=1),
         progress_interval: timedelta = timedelta(milliseconds=100),
@@ -94,7 +97,13 @@ class Tasks:
             result_ttl=result_ttl,
             progress_interval=progress_interval,
             fields={} if fields is None else fields,
-            defaults=TaskOptions(queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout),
+            defaults=TaskOptions(
+                queue=queue,
+                max_retries=max_retries,
+                retry_delay=retry_delay,
+                timeout=timeout,
+                cancel_grace=cancel_grace,
+            ),
         )
         self.policy: Policy = OwnerPolicy() if policy is None else check_port("policy", policy, Policy)
         self.uploads: Uploads = DirectoryUploads() if uploads is None else check_port("uploads", uploads, Uploads)
@@ -143,6 +152,7 @@ class Tasks:
         max_retries: int | None = None,
         retry_delay: timedelta | None = None,
         timeout: timedelta | None = None,
+        cancel_grace: timedelta | None = None,
     ) -> TaskDecorator:
         """Declare a task that Python code starts; clients can only watch it.
 
@@ -153,6 +163,7 @@ class Tasks:
             max_retries: How many attempts may follow the first one.
             retry_delay: The wait before the second attempt; doubles with every further one.
             timeout: How long one attempt may take.
+            cancel_grace: How long a sync function may go on that was told to stop, before it is interrupted.
 
         Raises:
             ConfigurationError: If an option cannot work.
@@ -160,7 +171,12 @@ class Tasks:
         """
         _check_parentheses(bare)
         own = options(
-            self.config.defaults, queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout
+            self.config.defaults,
+            queue=queue,
+            max_retries=max_retries,
+            retry_delay=retry_delay,
+            timeout=timeout,
+            cancel_grace=cancel_grace,
         )
 
         def declare(function: Callable[..., Any]) -> Task[..., Any]:
@@ -178,6 +194,7 @@ class Tasks:
         max_retries: int | None = None,
         retry_delay: timedelta | None = None,
         timeout: timedelta | None = None,
+        cancel_grace: timedelta | None = None,
         description: str | None = None,
         deprecation_reason: str | None = None,
         permission_classes: Sequence[type[BasePermission]] = (),
@@ -193,6 +210,7 @@ class Tasks:
             max_retries: How many attempts may follow the first one.
             retry_delay: The wait before the second attempt; doubles with every further one.
             timeout: How long one attempt may take.
+            cancel_grace: How long a sync function may go on that was told to stop, before it is interrupted.
             description: The field's; by default the function's docstring.
             deprecation_reason: As in `strawberry.mutation`.
             permission_classes: As in `strawberry.mutation`; checked before anything is enqueued.
@@ -207,7 +225,12 @@ class Tasks:
         if name is not None:
             check_graphql_name("name", name)
         own = options(
-            self.config.defaults, queue=queue, max_retries=max_retries, retry_delay=retry_delay, timeout=timeout
+            self.config.defaults,
+            queue=queue,
+            max_retries=max_retries,
+            retry_delay=retry_delay,
+            timeout=timeout,
+            cancel_grace=cancel_grace,
         )
         field_options = FieldOptions(
             name=name,
@@ -218,8 +241,8 @@ class Tasks:
             directives=directives,
         )
 
-        def declare(function: Callable[..., Any]) -> TaskMutation[..., Any]:
-            return self._add(TaskMutation(self._declaration(function, name), own, self._environment, field_options))
+        def declare(function: Callable[..., Any]) -> MutationTask[..., Any]:
+            return self._add(MutationTask(self._declaration(function, name), own, self._environment, field_options))
 
         return MutationDecorator(declare)
 
@@ -263,16 +286,7 @@ class Tasks:
 
     def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
-        runtime = self.runtime()
-        return perform(
-            work,
-            run_id,
-            store=runtime.store,
-            flusher=runtime.flusher,
-            keeper=runtime.keeper,
-            run_coroutine=runtime.coroutines.run,
-            settle=settle,
-        )
+        return perform(work, run_id, self.runtime(), settle)
 
     def fail(self, run_id: str, failure: Failure) -> None:
         """End a run of which no attempt will follow; backends call it."""

@@ -30,8 +30,8 @@ MAX_PAGE = 100
 """How many runs one page of `tasks` holds at the most."""
 
 
-FIELDS = ("task", "tasks", "taskProgress", "taskUpdated")
-"""The query and subscription fields that the extension brings."""
+FIELDS = ("task", "tasks", "cancelTask", "retryTask", "taskProgress", "taskUpdated")
+"""The fields that the extension brings beside those of the tasks."""
 
 LONGEST = timedelta(days=36_500)
 """The longest duration that a setting may have: a date that lies so far ahead can still be told."""
@@ -103,7 +103,7 @@ class Config:
     """Progress calls that are closer together than this are merged."""
 
     fields: Mapping[str, str | None] = field(default_factory=dict)
-    """Other names for the query and subscription fields that the extension brings; ``None`` leaves one out."""
+    """Other names for the fields of `FIELDS`; ``None`` leaves one out."""
 
     defaults: TaskOptions = field(default_factory=TaskOptions)
     """What holds for a task that says nothing else."""

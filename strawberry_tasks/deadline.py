@@ -57,13 +57,35 @@ def _notice(stop: StopSignal, reason: type[TaskCanceled]) -> type[TaskCanceled]:
     return reason
 
 
-async def await_within(limit: timedelta | None, awaitable: Awaitable[R]) -> R:
+async def await_within(
+    limit: timedelta | None, awaitable: Awaitable[R], *, stalled: Callable[[], float] = lambda: 0.0
+) -> R:
     """Await; cancel it when the limit is over.
+
+    Args:
+        limit: How long it may take.
+        awaitable: What to await.
+        stalled: Returns for how many seconds in all others have held the event loop up; that time does not count.
 
     Raises:
         DeadlineExceeded: If it was still running at the limit.
     """
-    scope = asyncio.timeout(None if limit is None else limit.total_seconds())
+    if limit is None:
+        return await awaitable
+    loop = asyncio.get_running_loop()
+    scope = asyncio.timeout(None)
+    counted = stalled()
+    timer: asyncio.TimerHandle
+
+    def end() -> None:
+        nonlocal counted, timer
+        before, counted = counted, stalled()
+        if counted > before:
+            timer = loop.call_later(counted - before, end)
+        else:
+            scope.reschedule(loop.time())
+
+    timer = loop.call_later(limit.total_seconds(), end)
     try:
         async with scope:
             return await awaitable
@@ -71,6 +93,8 @@ async def await_within(limit: timedelta | None, awaitable: Awaitable[R]) -> R:
         if scope.expired():
             raise DeadlineExceeded from error
         raise
+    finally:
+        timer.cancel()
 
 
 class _Interruption:

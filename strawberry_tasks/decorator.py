@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from .context import TaskContext
-from .schema.mutations import TaskMutation
+from .schema.mutations import MutationTask
 from .task import Task
 
 P = ParamSpec("P")
@@ -33,21 +33,21 @@ class TaskDecorator:
 
 
 class MutationDecorator:
-    """Makes a `TaskMutation` of a function, whose context parameter callers do not see."""
+    """Makes a `MutationTask` of a function, whose context parameter callers do not see."""
 
-    def __init__(self, declare: Callable[[Callable[..., Any]], TaskMutation[..., Any]]) -> None:
+    def __init__(self, declare: Callable[[Callable[..., Any]], MutationTask[..., Any]]) -> None:
         self._declare = declare
 
     @overload
     def __call__(
         self, function: Callable[Concatenate[TaskContext, P], Coroutine[Any, Any, R]], /
-    ) -> TaskMutation[P, R]: ...
+    ) -> MutationTask[P, R]: ...
     @overload
-    def __call__(self, function: Callable[Concatenate[TaskContext, P], R], /) -> TaskMutation[P, R]: ...
+    def __call__(self, function: Callable[Concatenate[TaskContext, P], R], /) -> MutationTask[P, R]: ...
     @overload
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> TaskMutation[P, R]: ...
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> MutationTask[P, R]: ...
     @overload
-    def __call__(self, function: Callable[P, R], /) -> TaskMutation[P, R]: ...
-    def __call__(self, function: Callable[..., Any], /) -> TaskMutation[..., Any]:
+    def __call__(self, function: Callable[P, R], /) -> MutationTask[P, R]: ...
+    def __call__(self, function: Callable[..., Any], /) -> MutationTask[..., Any]:
         """Declare the task."""
         return self._declare(function)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import logging
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
-
-from dramatiq.middleware import Interrupt
 
 from .config import TaskOptions
 from .context import TaskContext
-from .deadline import DeadlineExceeded, await_within, call_within
-from .errors import StoreUnavailableError, TaskCanceled, TaskError, ValueEncodingError
+from .coroutines import CoroutineThread
+from .deadline import await_within, call_within
+from .errors import StoreUnavailableError
 from .keeper import Keeper
-from .progress import ProgressFlusher, ProgressReporter, encodable
+from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, outcome_of
+from .progress import ProgressFlusher, ProgressReporter
 from .snapshot import JSON, Failure, Snapshot
 from .status import TaskStatus
-from .stop import AttemptLost, StopSignal, await_unless_stopped
+from .stop import StopSignal, await_unless_stopped
 from .stores.base import Busy, Change, Claim, Store
 
 logger = logging.getLogger(__name__)
@@ -34,13 +32,6 @@ SETTLE_PATIENCE = timedelta(seconds=60)
 
 CLAIM_PATIENCE = timedelta(seconds=5)
 """How long an attempt tries to begin when the store is away."""
-
-_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError, Interrupt)
-"""What may end a function past ``except Exception`` without meaning the worker; Dramatiq's own interrupts are among them."""
-
-RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
-"""Runs a coroutine on the process's event loop, and waits for its result."""
-
 
 Settle = Callable[[Store, Change], int | None]
 """Writes how an attempt ended, as one change; answers as `Store.apply` does for it."""
@@ -75,55 +66,46 @@ class Work(Protocol):
         """Drop what was kept for the run outside the store, such as uploaded files."""
 
 
-class Verdict(NamedTuple):
-    """What the queue has to do with the message of an attempt that ended."""
+class Means(Protocol):
+    """What a process performs attempts with; `Runtime` has it."""
 
-    retry_in: timedelta | None = None
-    """Deliver it again after this; ``None``: it is done with."""
+    store: Store
+    """Where the runs are."""
 
-    is_busy: bool = False
-    """Whether the message found another attempt at work, or its own superseded."""
+    flusher: ProgressFlusher
+    """Writes their progress."""
 
-    error: BaseException | None = None
-    """What no one foresaw and the run failed of for good, for the queue's own error reporting; no `TaskError`."""
+    keeper: Keeper
+    """Keeps the attempts leased."""
 
-
-class _Outcome(NamedTuple):
-    """How an attempt ended: the change to the run, and what follows for its message."""
-
-    values: dict[str, Any]
-    verdict: Verdict = Verdict()
+    coroutines: CoroutineThread
+    """Runs async tasks."""
 
 
-_CANCELED = _Outcome(values={"status": TaskStatus.CANCELED, "cancel_requested": True})
-
-
-def perform(
-    work: Work,
-    run_id: str,
-    *,
-    store: Store,
-    flusher: ProgressFlusher,
-    keeper: Keeper,
-    run_coroutine: RunCoroutine,
-    settle: Settle | None = None,
-) -> Verdict:
-    """Claim the next attempt of a run, execute it, and write its outcome.
+def perform(work: Work, run_id: str, means: Means, settle: Settle | None = None) -> Verdict:
+    """Claim the next attempt of a run, execute it in this thread, and write its outcome.
 
     Args:
         work: The task.
         run_id: The run.
-        store: Where the run is.
-        flusher: Writes its progress.
-        keeper: Keeps the attempt leased.
-        run_coroutine: Runs async tasks.
+        means: What to perform it with.
         settle: Writes the outcome, by default with `Store.apply`.
 
     Raises:
         StoreUnavailableError: If the store was away before the attempt, or for `SETTLE_PATIENCE` after it. The message has
             to be delivered again.
     """
-    claim = _claim(store, run_id)
+    attempt = begin(work, run_id, means, settle)
+    return attempt if isinstance(attempt, Verdict) else attempt.conclude(attempt.execute)
+
+
+def begin(work: Work, run_id: str, means: Means, settle: Settle | None = None) -> Attempt | Verdict:
+    """Claim the next attempt of a run; if there is none, tell what follows for its message.
+
+    Raises:
+        StoreUnavailableError: If the store is away. The message has to be delivered again.
+    """
+    claim = _claim(means.store, run_id)
     if claim is None:
         logger.info("Skipped a message of run %s (%s): it has ended or expired.", run_id, work.name)
         return Verdict()
@@ -134,11 +116,70 @@ def perform(
         logger.warning("Run %s (%s) ended with its last attempt: %s", run_id, work.name, claim.snapshot.error)
         _release(work, claim)
         return Verdict()
-    run, stop = claim.snapshot, StopSignal()
-    with keeper.holding(run, stop):
-        reporter = flusher.open(run.id, run.attempt)
-        outcome = _execute(work, claim, TaskContext(run, reporter, stop), stop, run_coroutine)
-        return _conclude(work, claim, outcome, reporter, store=store, settle=settle or _apply)
+    return Attempt(work, claim, means, settle or _apply)
+
+
+class Attempt:
+    """An attempt that was claimed. It is executed once, then concluded, and leased until that.
+
+    Attributes:
+        run: The run, as it was claimed.
+        stop: Tells the function to stop.
+    """
+
+    def __init__(self, work: Work, claim: Claim, means: Means, settle: Settle) -> None:
+        self.run = claim.snapshot
+        self.stop = StopSignal()
+        self._work = work
+        self._claim = claim
+        self._store = means.store
+        self._coroutines = means.coroutines
+        self._settle = settle
+        self._reporter = means.flusher.open(self.run.id, self.run.attempt)
+        self._leased = ExitStack()
+        self._leased.enter_context(means.keeper.holding(self.run, self.stop))
+
+    @property
+    def label(self) -> str:
+        """Names it in a log."""
+        return f"Attempt {self.run.attempt} of run {self.run.id} ({self.run.name})"
+
+    def execute(self) -> Any:
+        """Call the function, wait for it, and return its result."""
+        if self._work.is_async:
+            return self._coroutines.run(self.coroutine(), label=self.label)
+        options = self._work.options
+        return call_within(options.timeout, self._bind(), stop=self.stop, grace=options.cancel_grace)
+
+    def coroutine(self) -> Coroutine[Any, Any, Any]:
+        """Return the function's coroutine, within its limits; for `CoroutineThread` to run.
+
+        Raises:
+            ArgumentsRefused: If it cannot take the arguments.
+        """
+        awaitable = await_unless_stopped(self.stop, _contained(self._bind()()))
+        return await_within(
+            self._work.options.timeout, awaitable, stalled=lambda: self._coroutines.stalled(except_by=self.label)
+        )
+
+    def conclude(self, result: Callable[[], Any]) -> Verdict:
+        """Write how the attempt ended, and tell what follows for its message.
+
+        Args:
+            result: Returns what the function has returned, or raises what it has raised.
+
+        Raises:
+            StoreUnavailableError: If the store was away for `SETTLE_PATIENCE`. The message has to be delivered again.
+        """
+        with self._leased:
+            outcome = outcome_of(self._work, self.run, self.stop, result)
+            return _conclude(self._work, self._claim, outcome, self._reporter, store=self._store, settle=self._settle)
+
+    def _bind(self) -> Callable[[], Any]:
+        try:
+            return self._work.bind(self._claim.arguments, TaskContext(self.run, self._reporter, self.stop))
+        except Exception as error:
+            raise ArgumentsRefused from error
 
 
 def _claim(store: Store, run_id: str) -> Claim | Busy | None:
@@ -148,13 +189,13 @@ def _claim(store: Store, run_id: str) -> Claim | Busy | None:
 
 
 def _conclude(
-    work: Work, claim: Claim, outcome: _Outcome | None, reporter: ProgressReporter, *, store: Store, settle: Settle
+    work: Work, claim: Claim, outcome: Outcome | None, reporter: ProgressReporter, *, store: Store, settle: Settle
 ) -> Verdict:
     """Write how an attempt ended, and tell what follows for its message."""
     run = claim.snapshot
     if outcome is not None and _settle(store, run, outcome, reporter, settle) is None:
         # A retry is refused when somebody asked for the run to stop; it is canceled instead.
-        outcome = _CANCELED if _is_to_be_canceled(_read(store, run.id), run.attempt) else None
+        outcome = CANCELED if _is_to_be_canceled(_read(store, run.id), run.attempt) else None
         if outcome is not None and _settle(store, run, outcome, reporter, settle) is None:
             outcome = None
     if outcome is None:
@@ -173,86 +214,12 @@ def _is_to_be_canceled(present: Snapshot | None, attempt: int) -> bool:
     return present.attempt == attempt and present.cancel_requested
 
 
-def _execute(
-    work: Work, claim: Claim, context: TaskContext, stop: StopSignal, run_coroutine: RunCoroutine
-) -> _Outcome | None:
-    """Call the function, and return how it ended; ``None`` if the attempt was lost."""
-    try:
-        call = work.bind(claim.arguments, context)
-    except TaskError as error:
-        return _failed(work, claim.snapshot, error, Failure(code=error.code, message=error.message), final=True)
-    except Exception as error:  # noqa: BLE001 - the worker's boundary
-        failure = Failure(code="REJECTED", message="The task cannot take the arguments that it was started with.")
-        return _failed(work, claim.snapshot, error, failure, final=True)
-    try:
-        value = _call(work, call, stop, run_coroutine)
-        return _Outcome(values={"status": TaskStatus.COMPLETED, "result": work.dump_result(value)})
-    except AttemptLost:
-        return None
-    except TaskCanceled:
-        return _CANCELED
-    except (Exception, DeadlineExceeded, *_ESCAPES) as error:  # noqa: BLE001 - the worker's boundary
-        if stop.is_noticed:
-            # It met an error on its way out.
-            return None if stop.reason is AttemptLost else _CANCELED
-        return _judge(work, claim.snapshot, error)
-
-
-def _call(work: Work, call: Callable[[], Any], stop: StopSignal, run_coroutine: RunCoroutine) -> Any:
-    limit = work.options.timeout
-    if work.is_async:
-        return run_coroutine(await_within(limit, await_unless_stopped(stop, _contained(call()))))
-    return call_within(limit, call, stop=stop, grace=work.options.cancel_grace)
-
-
-def _judge(work: Work, run: Snapshot, error: BaseException) -> _Outcome:
-    """Tell what follows from what the function raised."""
-    if isinstance(error, TaskError):
-        failure = Failure(code=error.code, message=error.message)
-        return _failed(work, run, error, failure, final=not error.retry, retry_in=error.retry_after)
-    if isinstance(error, ValueEncodingError):
-        return _failed(work, run, error, Failure(code="TASK_ERROR", message=str(error)), final=True)
-    if isinstance(error, DeadlineExceeded):
-        limit = work.options.timeout
-        seconds = limit.total_seconds() if limit else 0
-        message = f"The task took longer than its limit of {seconds:g} seconds."
-        return _failed(work, run, error, Failure(code="TIMED_OUT", message=message))
-    failure = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")
-    return _failed(work, run, error, failure)
-
-
 async def _contained(awaitable: Awaitable[Any]) -> Any:
     try:
         return await awaitable
     except SystemExit as error:
-        # It would end the event loop, and with it every other async attempt of this process.
+        # It would leave the event loop, which all async attempts of this process share.
         raise RuntimeError(f"The task called sys.exit({error.code!r}).") from error
-
-
-def _failed(
-    work: Work,
-    run: Snapshot,
-    error: BaseException,
-    failure: Failure,
-    *,
-    final: bool = False,
-    retry_in: timedelta | None = None,
-) -> _Outcome:
-    detailed = Failure(
-        code=failure.code,
-        message=encodable(failure.message),
-        exception=type(error).__name__,
-        traceback=encodable("".join(traceback.format_exception(error))),
-    )
-    if final or not run.has_retry:
-        logger.warning("Run %s (%s) failed: %s", run.id, run.name, failure.message)
-        unforeseen = None if isinstance(error, TaskError) else error
-        return _Outcome(values={"status": TaskStatus.FAILED, "failure": detailed}, verdict=Verdict(error=unforeseen))
-    delay = work.options.backoff(run.attempt) if retry_in is None else retry_in
-    logger.warning(
-        "Attempt %d of run %s (%s) failed; the next one is in %s.", run.attempt, run.id, run.name, delay, exc_info=error
-    )
-    return _Outcome(values={"status": TaskStatus.RETRYING, "failure": detailed}, verdict=Verdict(retry_in=delay))
 
 
 def fail(run_id: str, failure: Failure, *, store: Store) -> None:
@@ -274,7 +241,7 @@ def _apply(store: Store, change: Change) -> int | None:
     return store.apply([change])[0]
 
 
-def _settle(store: Store, run: Snapshot, outcome: _Outcome, reporter: ProgressReporter, settle: Settle) -> int | None:
+def _settle(store: Store, run: Snapshot, outcome: Outcome, reporter: ProgressReporter, settle: Settle) -> int | None:
     change = Change(
         run_id=run.id,
         attempt=run.attempt,

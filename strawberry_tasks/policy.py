@@ -52,6 +52,9 @@ class Policy(Protocol):
     def may_see(self, viewer: Viewer, run: Snapshot) -> bool:
         """Tell whether the run exists for this viewer."""
 
+    def may_control(self, viewer: Viewer, run: Snapshot) -> bool:
+        """Tell whether the viewer may cancel the run, and start it again. Asked only if `may_see`."""
+
     def may_see_internals(self, viewer: Viewer, run: Snapshot) -> bool:
         """Tell whether the viewer may read a failure's exception and traceback."""
 
@@ -98,6 +101,10 @@ class OwnerPolicy:
     def may_see(self, viewer: Viewer, run: Snapshot) -> bool:
         """Owner and staff; anybody, if nobody owns the run."""
         return run.owner is None or run.owner == viewer.id or viewer.is_staff
+
+    def may_control(self, viewer: Viewer, run: Snapshot) -> bool:
+        """Whoever may see it."""
+        return self.may_see(viewer, run)
 
     def may_see_internals(self, viewer: Viewer, run: Snapshot) -> bool:
         """Staff alone."""

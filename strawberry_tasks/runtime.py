@@ -2,82 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import logging
-import threading
-import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
-
-from dramatiq.asyncio import EventLoopThread
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from .backends.base import Backend
-from .config import IO_THREADS, MAX_IO_WAIT
 from .control import Control
-from .errors import QueueUnavailableError, StoreUnavailableError
+from .coroutines import CoroutineThread
 from .hub import Hub
+from .io_threads import IoThreads
 from .keeper import Keeper
 from .progress import ProgressFlusher
 from .stores.base import Store
 from .takeback import TakeBack
 
-logger = logging.getLogger(__name__)
-
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class CoroutineThread:
-    """One event loop on a thread of its own, on which a process runs its async tasks."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._thread: EventLoopThread | None = None
-
-    def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """Run a coroutine on the loop, and wait for its result."""
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = EventLoopThread(logger)
-                self._thread.daemon = True
-                self._thread.start()
-        return self._thread.run_coroutine(coroutine)
-
-    def close(self) -> None:
-        """Stop the loop."""
-        with self._lock:
-            if self._thread is not None:
-                self._thread.stop()  # type: ignore[no-untyped-call]
-                self._thread = None
-
-
-class IoThreads:
-    """A few threads for calls that do I/O. In an outage, who waited for one fails without waiting once more."""
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
-        self._last_outage = 0.0
-
-    async def call(self, function: Callable[[], R]) -> R:
-        """Call a function in a thread; the running event loop goes on meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._call, time.monotonic(), function)
-
-    def close(self) -> None:
-        """Stop the threads once they have nothing to do."""
-        self._executor.shutdown(wait=True)
-
-    def _call(self, asked: float, function: Callable[[], R]) -> R:
-        if self._last_outage > asked and time.monotonic() - asked > MAX_IO_WAIT.total_seconds():
-            raise StoreUnavailableError(
-                "The task store or the queue does not answer, nor did it answer others just now."
-            )
-        try:
-            return function()
-        except (StoreUnavailableError, QueueUnavailableError):
-            self._last_outage = time.monotonic()
-            raise
 
 
 class Runtime:

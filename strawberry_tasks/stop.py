@@ -20,6 +20,10 @@ class AttemptLost(TaskCanceled):
     """The attempt's lease has lapsed: the run is given to another one, and whatever this one writes is refused."""
 
 
+class AttemptGivenBack(TaskCanceled):
+    """The worker comes to its end: the run goes on elsewhere, and this attempt uses up no retry."""
+
+
 class StopSignal:
     """What one attempt hears when it has to stop.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from strawberry_tasks.contrib.embedded import end_watched, start_watched
-from tests.processes import free_port, listens, wait_until
+from tests.processes import descendants, free_port, listens, wait_until
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30
@@ -44,6 +46,18 @@ class Program:
         """Tell whether it does its work now."""
         raise NotImplementedError
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and to those that it has started; SIGTERM to itself alone, which tells the others."""
+        assert self._process is not None, "it was not started"
+        pids = sorted(descendants(self._process.pid))
+        for pid in pids[:1] if number is signal.SIGTERM else pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def has_ended(self) -> bool:
+        """Tell whether it was started and is gone."""
+        return self._has_ended
+
     def __enter__(self) -> Self:
         with self._log.open("ab") as output:
             self._process = start_watched(
@@ -75,10 +89,19 @@ class Worker(Program):
         threads: How many runs it performs at a time.
         environment: What it finds in its environment beside what is there.
         log: Where its output goes.
+        options: More for its command line.
     """
 
-    def __init__(self, broker: str, *, environment: Mapping[str, str], log: Path, threads: int = 8) -> None:
-        words = ["dramatiq", broker, "--processes", "1", "--threads", str(threads)]
+    def __init__(
+        self,
+        broker: str,
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        threads: int = 8,
+        options: Sequence[str] = (),
+    ) -> None:
+        words = ["dramatiq", broker, "--processes", "1", "--threads", str(threads), *options]
         super().__init__(words, environment=environment, log=log)
 
     def is_ready(self) -> bool:

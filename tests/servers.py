@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -20,6 +21,9 @@ from strawberry_tasks.contrib.embedded import find_server
 from tests.processes import free_port, wait_until
 
 HOST = "127.0.0.1"
+
+SLOWNESS = 0.15
+"""By how many seconds a slow proxy delays each piece; twice that has to stay below the clients' patience."""
 
 
 class RedisServer:
@@ -76,6 +80,9 @@ class Fault(Enum):
 
     PASS = "pass"
     """Hands everything on."""
+
+    SLOW = "slow"
+    """Hands everything on, each piece `SLOWNESS` late."""
 
     REFUSE = "refuse"
     """Takes no new connection; those that are open go on."""
@@ -171,6 +178,8 @@ class Proxy:
         other = {client: server, server: client}
         while True:
             ready, _, _ = select.select([client, server], [], [])
+            if self._fault is Fault.SLOW:
+                time.sleep(SLOWNESS)
             for source in ready:
                 chunk = source.recv(65536)
                 if not chunk:

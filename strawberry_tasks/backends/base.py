@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from ..lifecycle import Settle, Verdict, Work
+from ..lifecycle import Settle, Work
+from ..outcome import Verdict
 from ..snapshot import Failure, Snapshot
 from ..stores.base import NewRun, Store
 

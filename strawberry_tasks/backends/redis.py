@@ -16,11 +16,8 @@ from ..stores.base import Change, NewRun, Store
 from ..stores.redis import RedisStore
 from .base import Fail, Perform
 from .dramatiq import DramatiqBackend, milliseconds, priority_of
-from .redis_transport import DeadLetter, DeadReason, RedisTransport
+from .redis_transport import DeadLetter, DeadReason, Enqueuing, RedisTransport
 from .redis_transport.delivery import Again, Done
-
-BATCH: Final = 500
-"""How many runs are started in one transaction: it holds up the server for some 30 ms."""
 
 _FAILURES: Final = {
     DeadReason.DELIVERIES_EXHAUSTED: Failure(
@@ -56,27 +53,22 @@ class RedisBackend(DramatiqBackend):
         """Record runs and enqueue their messages."""
         if not self._is_beside(store):
             return super().start(work, runs, store=store)
-        started: list[Snapshot] = []
+        enqueuings = (self._enqueuing(work, run, store) for run in runs)
         try:
-            for begun in range(0, len(runs), BATCH):
-                started += self._start_batch(work, runs[begun : begun + BATCH], store)
+            answers = self._transport.enqueue_by(enqueuings)
         except (ConnectionClosed, StoreUnavailableError) as error:
             raise QueueUnavailableError from error
-        return started
-
-    def _start_batch(self, work: Work, runs: Sequence[NewRun], store: RedisStore) -> list[Snapshot]:
-        messages = [self._message(work, run.id, run.queue, priority_of(run)) for run in runs]
-        delays = [None if run.delay is None else milliseconds(run.delay) for run in runs]
-        calls = [
-            store.creation(run).then(self._transport.enqueuing(message, delay=delay))
-            for run, message, delay in zip(runs, messages, delays, strict=True)
-        ]
-        answers = self._transport.enqueue_by(calls, messages, delays)
         return [
             # A run that was there has its message already.
             store.create(run) if answer is None else store.created(run, [text.decode() for text in answer])
             for run, answer in zip(runs, answers, strict=True)
         ]
+
+    def _enqueuing(self, work: Work, run: NewRun, store: RedisStore) -> Enqueuing:
+        message = self._message(work, run.id, run.queue, priority_of(run))
+        delay = None if run.delay is None else milliseconds(run.delay)
+        enqueuing = self._transport.enqueuing(message, delay=delay)
+        return Enqueuing(message, delay, store.creation(run).then(enqueuing))
 
     def _settle(self, store: Store, change: Change) -> int | None:
         delivery = self._transport.in_flight(change.run_id)

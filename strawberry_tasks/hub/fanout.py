@@ -25,7 +25,7 @@ FIRST_PAUSE = 0.05
 LAST_PAUSE = 1.0
 """The longest pause between two tries, in seconds."""
 
-SWEEP_PAUSE = 1.0
+SWEEP_PAUSE = 0.5
 """Seconds between two sweeps."""
 
 MAX_KNOWN = 10_000
@@ -78,7 +78,7 @@ class Fanout:
         open_feed: Makes a feed that is not connected yet.
         reread: How often the watched runs are read though nobody said that they changed.
         on_lost: Called with each slot whose subscriber's event loop is gone.
-        sweep: Called every second while the link is there; may block.
+        sweep: Called every half second while the link is there; may block.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Hub:
         open_feed: Makes a feed that is not connected yet, such as `Store.feed`.
         reread: How often watched runs are read though nobody said that they changed.
         linger: How long the link stays open after the last subscriber has left.
-        sweep: Called every second while somebody watches, in a thread of its own: takes runs from lost workers.
+        sweep: Called every half second while somebody watches, in a thread of its own: takes runs from lost workers.
     """
 
     def __init__(

@@ -11,9 +11,9 @@ import strawberry.federation
 from strawberry.schema.config import StrawberryConfig
 
 from ..errors import ConfigurationError
-from .mutations import TaskMutation
+from .mutations import MutationTask
 from .registry import Registry, TasksExtension
-from .roots import BroughtField, Operation, lay_in, query_fields, subscription_fields
+from .roots import BroughtField, Operation, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
 
@@ -104,12 +104,13 @@ def _brought(registry: Registry) -> dict[Operation, list[BroughtField]]:
 
 def _mutation_fields(registry: Registry) -> list[BroughtField]:
     # Functions of two modules may have one name, as long as their tasks have two.
-    return [
+    tasks = [
         BroughtField(
             attribute=task.field_options.name or task.function.__name__,
             field=task.mutation_field(),
             origin='@tasks.mutation(name="…")',
         )
         for task in registry.tasks.values()
-        if isinstance(task, TaskMutation)
+        if isinstance(task, MutationTask)
     ]
+    return [*tasks, *mutation_fields(registry.fields)]

@@ -45,17 +45,17 @@ def tasks(
 async def task_progress(info: Info, task_id: RunId, after: int | None = None) -> AsyncGenerator[TaskHandle, None]:
     """A run's present state, then each newer one, then the terminal one; then it completes."""
     # Raised here and not in the generator, a refusal is an error of the operation, with its path, before the first event.
-    registry, viewer = await _visit(info)
-    await _visible_run(registry, viewer, task_id)
+    registry, viewer = await visit(info)
+    await visible_run(registry, viewer, task_id)
     return _handles(registry, viewer, info, registry.runtime().hub.watch_run(task_id, after=after))
 
 
 async def task_updated(info: Info, task_id: RunId | None = None) -> AsyncGenerator[TaskHandle, None]:
     """The changes of one run as `taskProgress` has them; without an id, each change of every run that the viewer may list."""
-    registry, viewer = await _visit(info)
+    registry, viewer = await visit(info)
     hub = registry.runtime().hub
     if task_id is not None:
-        await _visible_run(registry, viewer, task_id)
+        await visible_run(registry, viewer, task_id)
         return _handles(registry, viewer, info, hub.watch_run(task_id))
     if not registry.policy.may_list(viewer):
         raise UnauthenticatedError
@@ -89,7 +89,8 @@ class TaskSubscription:
     )
 
 
-async def _visit(info: Info) -> tuple[Registry, Viewer]:
+async def visit(info: Info) -> tuple[Registry, Viewer]:
+    """Tell which tasks an operation is about, and who asks."""
     registry = registry_of(info)
     return registry, await viewer_of(registry, info)
 
@@ -100,7 +101,12 @@ async def _find(registry: Registry, viewer: Viewer, run_id: str) -> Snapshot | N
     return run if run is not None and registry.policy.may_see(viewer, run) else None
 
 
-async def _visible_run(registry: Registry, viewer: Viewer, run_id: str) -> Snapshot:
+async def visible_run(registry: Registry, viewer: Viewer, run_id: str) -> Snapshot:
+    """Return a run's present state.
+
+    Raises:
+        TaskNotFoundError: If there is no such run for this viewer.
+    """
     run = await _find(registry, viewer, run_id)
     if run is None:
         raise TaskNotFoundError(run_id)
@@ -108,7 +114,7 @@ async def _visible_run(registry: Registry, viewer: Viewer, run_id: str) -> Snaps
 
 
 async def _task(info: Info, run_id: str) -> TaskHandle | None:
-    registry, viewer = await _visit(info)
+    registry, viewer = await visit(info)
     run = await _find(registry, viewer, run_id)
     return None if run is None else registry.handle(run, viewer, info.schema)
 
@@ -135,7 +141,7 @@ class _Wanted(NamedTuple):
 
 
 async def _tasks(info: Info, wanted: _Wanted) -> TaskHandleConnection:
-    registry, viewer = await _visit(info)
+    registry, viewer = await visit(info)
     if not 1 <= wanted.first <= MAX_PAGE:
         raise TaskInputError(f"tasks(first:): expected 1 to {MAX_PAGE}, got {wanted.first}.")
     page = Page(runs=[], cursor=None)

@@ -58,7 +58,7 @@ class AwaitResult(FieldExtension):
         return result
 
 
-class TaskMutation(Task[P, R]):
+class MutationTask(Task[P, R]):
     """A task that GraphQL clients may start. `Tasks.mutation` makes it."""
 
     def __init__(
@@ -87,8 +87,12 @@ class TaskMutation(Task[P, R]):
 
 def started_task(field: Any) -> object | None:
     """Return the task that a field starts, ``None`` if it is no task's field."""
-    resolver = getattr(field, "base_resolver", None)
-    return getattr(getattr(resolver, "wrapped_func", None), "task", None)
+    return getattr(resolver_of(field), "task", None)
+
+
+def resolver_of(field: Any) -> object | None:
+    """Return the function that resolves a field, ``None`` if it has none of its own."""
+    return getattr(getattr(field, "base_resolver", None), "wrapped_func", None)
 
 
 def _resolver(task: Task[..., Any]) -> Any:

@@ -31,7 +31,7 @@ class Registry:
 
     Attributes:
         tasks: Every declared task by its name.
-        fields: Other names for the query and subscription fields; ``None`` leaves one out.
+        fields: Other names for the fields that are no task's; ``None`` leaves one out.
         runtime: This process's runtime; made at first use.
         policy: Who may see what.
     """

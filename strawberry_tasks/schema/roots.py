@@ -10,8 +10,9 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from ..errors import ConfigurationError
+from .control import MUTATION_FIELDS
 from .fields import QUERY_FIELDS, SUBSCRIPTION_FIELDS, TaskQuery, TaskSubscription
-from .mutations import started_task
+from .mutations import resolver_of, started_task
 
 Operation: TypeAlias = Literal["Query", "Mutation", "Subscription"]
 
@@ -32,6 +33,11 @@ class BroughtField(NamedTuple):
 def query_fields(names: Mapping[str, str | None]) -> list[BroughtField]:
     """Return the fields for the query type, renamed or left out as the user says."""
     return _named(QUERY_FIELDS, names, strawberry.field)
+
+
+def mutation_fields(names: Mapping[str, str | None]) -> list[BroughtField]:
+    """Return the fields for the mutation type that are no task's, renamed or left out as the user says."""
+    return _named(MUTATION_FIELDS, names, strawberry.mutation)
 
 
 def subscription_fields(names: Mapping[str, str | None]) -> list[BroughtField]:
@@ -65,9 +71,10 @@ def lay_in(
     own_fields = [] if definition is None else definition.fields
     taken = {own.python_name for own in own_fields} | {config.name_converter.from_field(own) for own in own_fields}
     placed = [task for own in own_fields if (task := started_task(own)) is not None]
+    resolvers = {resolver_of(own) for own in own_fields} - {None}
     fields: dict[str, Any] = {}
     for new in brought:
-        if started_task(new.field) in placed:
+        if started_task(new.field) in placed or resolver_of(new.field) in resolvers:
             continue
         name = new.field.graphql_name or config.name_converter.apply_naming_config(new.attribute)
         if taken & {name, new.attribute}:

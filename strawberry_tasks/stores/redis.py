@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from ..snapshot import Snapshot, from_fields, to_fields
+from ..snapshot import Snapshot, from_fields, from_millis, to_fields
 from ..status import TaskStatus
 from .base import (
     LEASE,
@@ -97,7 +97,11 @@ class RedisStore:
     def created(self, run: NewRun, answer: Sequence[str]) -> Snapshot:
         """Return the run as `creation` has recorded it."""
         created_at, scheduled_for = answer
-        return from_fields({**to_fields(_new_values(run)), "created_at": created_at, "scheduled_for": scheduled_for})
+        return Snapshot(
+            **_new_values(run),
+            created_at=from_millis(int(created_at)),
+            scheduled_for=from_millis(int(scheduled_for)) if scheduled_for else None,
+        )
 
     def discard(self, run_id: str) -> None:
         """Forget a run that no worker has claimed."""

@@ -123,7 +123,7 @@ def count(task: TaskContext, gate: str, steps: int = 4) -> int:
     for step in range(1, steps + 1):
         task.progress(step, steps, f"step {step}")
         if step * 2 == steps:
-            for _ in _until_open(gate):
+            for _ in until_open(gate):
                 time.sleep(0.01)
     return steps
 
@@ -193,7 +193,18 @@ def note(path: str) -> None:
         notes.write(f"{time.time()}\n")
 
 
-def _until_open(gate: str) -> Iterator[None]:
+def note_elsewhere(path: str) -> None:
+    """Do the same from another queue."""
+    note(path)
+
+
+def pause() -> None:
+    """Fail, and be due again much later."""
+    raise RuntimeError("not now")
+
+
+def until_open(gate: str) -> Iterator[None]:
+    """Go round until the gate opens."""
     deadline = time.monotonic() + GATE_SECONDS
     while not Gate(gate).is_open:
         if time.monotonic() > deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,6 +61,9 @@ class Settings:
     broker: str = ""
     """A broker's URL for `Tasks`; with ``stock+`` in front, the one of a broker that the project makes itself."""
 
+    lease: timedelta = timedelta(seconds=30)
+    """How long an attempt lives that is not renewed."""
+
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further options of `Tasks`; they stay in the process."""
 
@@ -71,6 +75,7 @@ class Settings:
             namespace=os.environ["TEST_TASKS_NAMESPACE"],
             uploads=Path(os.environ["TEST_TASKS_UPLOADS"]),
             broker=os.environ["TEST_TASKS_BROKER"],
+            lease=timedelta(seconds=float(os.environ["TEST_TASKS_LEASE"])),
         )
 
     @property
@@ -81,6 +86,7 @@ class Settings:
             "TEST_TASKS_NAMESPACE": self.namespace,
             "TEST_TASKS_UPLOADS": str(self.uploads),
             "TEST_TASKS_BROKER": self.broker,
+            "TEST_TASKS_LEASE": str(self.lease.total_seconds()),
         }
 
     def make_tasks(self) -> Tasks:
@@ -92,6 +98,7 @@ class Settings:
             queue=self.namespace,
             policy=TenantPolicy(),
             uploads=DirectoryUploads(self.uploads),
+            lease=self.lease,
             **self.options,
         )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 import redis
 from dramatiq.broker import Consumer
@@ -30,6 +31,22 @@ from .link import Link, Sleeper
 
 MAX_PRIORITY: Final = 1000
 """Priorities beyond this, or below its negative, count as this."""
+
+BATCH: Final = 500
+"""How many messages are enqueued in one transaction: it holds up the server for some 20 ms."""
+
+
+class Enqueuing(NamedTuple):
+    """A message, and the call that enqueues it."""
+
+    message: Message[Any]
+    """The message."""
+
+    delay: int | None
+    """Milliseconds until it may be delivered."""
+
+    call: Call
+    """`RedisTransport.enqueuing`, maybe joined with another."""
 
 
 class RedisTransport(RedisBroker):
@@ -113,14 +130,13 @@ class RedisTransport(RedisBroker):
         return message
 
     def enqueue_many(self, messages: Sequence[Message[Any]], *, delay: int | None = None) -> None:
-        """Enqueue messages in one round trip, all or none.
+        """Enqueue messages; up to `BATCH` of them in one round trip, all or none.
 
         Raises:
             ConnectionClosed: If Redis does not answer.
         """
         messages = [_without_eta(message) for message in messages]
-        calls = [self.enqueuing(message, delay=delay) for message in messages]
-        self.enqueue_by(calls, messages, [delay] * len(messages))
+        self.enqueue_by(Enqueuing(message, delay, self.enqueuing(message, delay=delay)) for message in messages)
 
     def enqueuing(self, message: Message[Any], *, delay: int | None) -> Call:
         """Return the call that enqueues a message; it may be joined with another."""
@@ -128,18 +144,27 @@ class RedisTransport(RedisBroker):
             message.queue_name, message.message_id, message.encode(), priority=self._priority(message), delay=delay
         )
 
-    def enqueue_by(
-        self, calls: Sequence[Call], messages: Sequence[Message[Any]], delays: Sequence[int | None]
-    ) -> list[Any]:
-        """Make the calls that enqueue messages, all or none, with what the middleware does around that.
+    def enqueue_by(self, enqueuings: Iterable[Enqueuing]) -> list[Any]:
+        """Make the calls that enqueue messages, in batches, with what the middleware does around that.
+
+        Returns:
+            The answers of the calls.
 
         Raises:
             ConnectionClosed: If Redis does not answer.
         """
-        for message, delay in zip(messages, delays, strict=True):
-            self.emit_before("enqueue", message, delay)
-        answers = [self._link.call(calls[0])] if len(calls) == 1 else self._link.call_all(calls) if calls else []
-        for message, delay in zip(messages, delays, strict=True):
+        made: list[Enqueuing] = []
+
+        def batches() -> Iterator[list[Call]]:
+            source = iter(enqueuings)
+            while batch := list(islice(source, BATCH)):
+                for message, delay, _ in batch:
+                    self.emit_before("enqueue", message, delay)
+                made.extend(batch)
+                yield [call for _, _, call in batch]
+
+        answers = self._link.call_batches(batches())
+        for message, delay, _ in made:
             self.emit_after("enqueue", message, delay)
         return answers
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -64,12 +65,32 @@ class Link:
                 answers[position] = answer
         return self._checked(answers)
 
-    def call_all(self, calls: Sequence[Call]) -> list[Any]:
-        """Call scripts in one transaction: all of them, or none.
+    def call_batches(self, batches: Iterable[Sequence[Call]]) -> list[Any]:
+        """Call scripts, all or none of each batch, and return all answers. A batch is made while another one is under way.
 
         Raises:
-            ConnectionClosed: If the server does not answer, or takes no writes.
+            ConnectionClosed: If the server does not answer, or takes no writes; the batches before are done.
         """
+        source = iter(batches)
+        batch, following = next(source, None), next(source, None)
+        if batch is None:
+            return []
+        if following is None:
+            return [self.call(batch[0])] if len(batch) == 1 else self._call_all(batch)
+        answers: list[Any] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="strawberry-tasks-enqueue") as executor:
+            sent = [executor.submit(self._call_all, each) for each in (batch, following)]
+            try:
+                for each in source:
+                    answers += sent.pop(0).result()
+                    sent.append(executor.submit(self._call_all, each))
+                for future in sent:
+                    answers += future.result()
+            finally:
+                executor.shutdown(cancel_futures=True)
+        return answers
+
+    def _call_all(self, calls: Sequence[Call]) -> list[Any]:
         loaded = {call.script.sha: call.script.text for call in calls}
         commands: list[Command] = [("SCRIPT", "LOAD", text) for text in loaded.values()]
         commands += [("MULTI",), *(call.command for call in calls), ("EXEC",)]

@@ -1,0 +1,150 @@
+"""Decides what follows from how an attempt's function ended; does no I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+
+from dramatiq.middleware import Interrupt
+
+from .config import TaskOptions
+from .deadline import DeadlineExceeded
+from .errors import TaskCanceled, TaskError, ValueEncodingError
+from .progress import encodable
+from .snapshot import JSON, Failure, Snapshot
+from .status import TaskStatus
+from .stop import AttemptGivenBack, AttemptLost, StopSignal
+
+logger = logging.getLogger(__name__)
+
+_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError, Interrupt)
+"""What may end a function past ``except Exception`` without meaning the worker; Dramatiq's own interrupts are among them."""
+
+
+class ArgumentsRefused(Exception):  # noqa: N818 - says what happened, and never leaves the lifecycle
+    """The arguments of a run could not be decoded; the cause says why."""
+
+
+class Verdict(NamedTuple):
+    """What the queue has to do with the message of an attempt that ended."""
+
+    retry_in: timedelta | None = None
+    """Deliver it again after this; ``None``: it is done with."""
+
+    is_busy: bool = False
+    """Whether the message found another attempt at work, or its own superseded."""
+
+    error: BaseException | None = None
+    """What no one foresaw and the run failed of for good, for the queue's own error reporting; no `TaskError`."""
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended: the change to the run, and what follows for its message."""
+
+    values: dict[str, Any]
+    verdict: Verdict = Verdict()
+
+
+CANCELED = Outcome(values={"status": TaskStatus.CANCELED, "cancel_requested": True})
+
+
+class Judged(Protocol):
+    """What is needed of a task."""
+
+    @property
+    def options(self) -> TaskOptions:
+        """Retries and limits."""
+
+    def dump_result(self, value: Any) -> JSON:
+        """Encode what the function returned.
+
+        Raises:
+            ValueEncodingError: If it does not fit the declared type.
+        """
+
+
+def outcome_of(work: Judged, run: Snapshot, stop: StopSignal, result: Callable[[], Any]) -> Outcome | None:
+    """Tell how an attempt ended; ``None`` if it was lost.
+
+    Args:
+        work: The task.
+        run: The run, as the attempt has claimed it.
+        stop: What told the function to stop, if it was told.
+        result: Returns what the function has returned, or raises what it has raised.
+    """
+    try:
+        return Outcome(values={"status": TaskStatus.COMPLETED, "result": work.dump_result(result())})
+    except ArgumentsRefused as refusal:
+        return _refused(work, run, refusal.__cause__ or refusal)
+    except TaskCanceled as reason:
+        return _stopped(run, type(reason))
+    except (Exception, DeadlineExceeded, *_ESCAPES) as error:  # noqa: BLE001 - the worker's boundary
+        if stop.is_noticed and stop.reason is not None:
+            # It met an error on its way out.
+            return _stopped(run, stop.reason)
+        return _judge(work, run, error)
+
+
+def _stopped(run: Snapshot, reason: type[TaskCanceled]) -> Outcome | None:
+    """Tell what follows from what the function was told to stop for."""
+    if issubclass(reason, AttemptLost):
+        return None
+    if issubclass(reason, AttemptGivenBack):
+        values = {"status": TaskStatus.RETRYING, "given_back": run.given_back + 1}
+        return Outcome(values=values, verdict=Verdict(retry_in=timedelta(0)))
+    return CANCELED
+
+
+def _refused(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
+    """Tell what follows from arguments that could not be decoded."""
+    if isinstance(error, TaskError):
+        return _failed(work, run, error, Failure(code=error.code, message=error.message), final=True)
+    failure = Failure(code="REJECTED", message="The task cannot take the arguments that it was started with.")
+    return _failed(work, run, error, failure, final=True)
+
+
+def _judge(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
+    """Tell what follows from what the function raised."""
+    if isinstance(error, TaskError):
+        failure = Failure(code=error.code, message=error.message)
+        return _failed(work, run, error, failure, final=not error.retry, retry_in=error.retry_after)
+    if isinstance(error, ValueEncodingError):
+        return _failed(work, run, error, Failure(code="TASK_ERROR", message=str(error)), final=True)
+    if isinstance(error, DeadlineExceeded):
+        limit = work.options.timeout
+        seconds = limit.total_seconds() if limit else 0
+        message = f"The task took longer than its limit of {seconds:g} seconds."
+        return _failed(work, run, error, Failure(code="TIMED_OUT", message=message))
+    failure = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")
+    return _failed(work, run, error, failure)
+
+
+def _failed(
+    work: Judged,
+    run: Snapshot,
+    error: BaseException,
+    failure: Failure,
+    *,
+    final: bool = False,
+    retry_in: timedelta | None = None,
+) -> Outcome:
+    detailed = Failure(
+        code=failure.code,
+        message=encodable(failure.message),
+        exception=type(error).__name__,
+        traceback=encodable("".join(traceback.format_exception(error))),
+    )
+    if final or not run.has_retry:
+        logger.warning("Run %s (%s) failed: %s", run.id, run.name, failure.message)
+        unforeseen = None if isinstance(error, TaskError) else error
+        return Outcome(values={"status": TaskStatus.FAILED, "failure": detailed}, verdict=Verdict(error=unforeseen))
+    delay = work.options.backoff(run.attempt - run.given_back) if retry_in is None else retry_in
+    logger.warning(
+        "Attempt %d of run %s (%s) failed; the next one is in %s.", run.attempt, run.id, run.name, delay, exc_info=error
+    )
+    return Outcome(values={"status": TaskStatus.RETRYING, "failure": detailed}, verdict=Verdict(retry_in=delay))

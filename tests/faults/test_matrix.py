@@ -1,0 +1,93 @@
+"""Each fault, at each moment in the life of a run: what becomes of the run, of its watcher, and of what lies in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from strawberry_tasks import TaskStatus
+from tests.faults.afflictions import LONG, SHORT, Affliction
+from tests.faults.incident import BUSY, Aftermath, Incident, Moment, Story
+from tests.faults.stage import Stage
+
+pytestmark = pytest.mark.timeout(180)
+
+AFFLICTIONS = [*SHORT, *(pytest.param(affliction, marks=pytest.mark.slow) for affliction in LONG)]
+
+moments = pytest.mark.parametrize("moment", list(Moment), ids=str)
+
+
+@pytest.fixture(scope="module", params=AFFLICTIONS, ids=str)
+def affliction(request: pytest.FixtureRequest) -> Affliction:
+    """Each fault in turn."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def busy(affliction: Affliction, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+    """What the fault left where one run was at each moment."""
+    with Stage(tmp_path_factory.mktemp("busy")) as stage:
+        return asyncio.run(Incident(stage, affliction, BUSY).unfold())
+
+
+@pytest.fixture(scope="module")
+def idle(affliction: Affliction, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+    """What the fault left where nothing was under way."""
+    with Stage(tmp_path_factory.mktemp("idle")) as stage:
+        return asyncio.run(Incident(stage, affliction, [Moment.IDLE]).unfold())
+
+
+@pytest.fixture
+def aftermath(request: pytest.FixtureRequest, moment: Moment) -> Aftermath:
+    """What the fault left of a run at this moment, and of those beside it."""
+    return request.getfixturevalue("idle" if moment is Moment.IDLE else "busy")  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def story(affliction: Affliction, moment: Moment, aftermath: Aftermath) -> Story:
+    """What became of the run at this moment."""
+    story = aftermath.stories[moment]
+    assert not story.refused or affliction.refuses
+    if story.refused:
+        pytest.skip("its enqueue was refused")
+    return story
+
+
+@moments
+def test_it_is_completed(story: Story) -> None:
+    """The run ends as it is meant to, in the attempt whose result it has."""
+    assert story.last is not None
+    assert (story.last.status, story.last.result) == (TaskStatus.COMPLETED, story.last.attempt)
+
+
+@moments
+def test_its_watcher_gets_each_state_once_and_the_end(story: Story) -> None:
+    """Versions rise, and the terminal state comes last; then the stream is over."""
+    assert story.trouble == ""
+    assert story.is_in_order, [(state.version, str(state.status)) for state in story.states]
+
+
+@moments
+def test_its_end_is_final(story: Story) -> None:
+    """What the watcher saw as the end is what stands in the store when everybody has come back."""
+    assert story.last == story.states[-1]
+
+
+@moments
+def test_no_attempt_is_made_without_a_reason(story: Story, affliction: Affliction) -> None:
+    """No attempt is executed twice, and there are no more than failures and lost workers explain."""
+    lost = 1 if affliction.loses_attempts else 0
+
+    assert len(story.executions) == len(set(story.executions))
+    assert 1 + story.failures <= len(story.executions) <= 1 + story.failures + lost
+
+
+@pytest.mark.parametrize("kind", ["busy", "idle"])
+def test_nothing_is_left_behind(request: pytest.FixtureRequest, affliction: Affliction, kind: str) -> None:
+    """After the fault there is no message, no record of a run that was refused, no key without an end."""
+    aftermath: Aftermath = request.getfixturevalue(kind)
+
+    assert aftermath.messages == 0, affliction
+    assert aftermath.strangers == set()
+    assert aftermath.immortal == []
