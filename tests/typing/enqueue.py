@@ -9,7 +9,7 @@ from typing import assert_type
 import strawberry
 
 from strawberry_tasks import Handle, Snapshot, Task, TaskContext, Tasks
-from strawberry_tasks.schema.mutations import TaskMutation
+from strawberry_tasks.schema.mutations import MutationTask
 
 tasks = Tasks("memory://")
 
@@ -63,7 +63,7 @@ def declared_types() -> None:
 
 def generic_types() -> None:
     """A task can be passed on as what it is."""
-    mutation: TaskMutation[[str], Report] = plain
+    mutation: MutationTask[[str], Report] = plain
     base: Task[[str], Report] = plain_async
     other: Task[[], None] = only_context
     wrong: Task[[int], Report] = plain  # type: ignore[assignment]
@@ -84,6 +84,21 @@ async def async_results() -> None:
     assert_type(await (await with_context_async.aenqueue("a", count=1)).aresult(timedelta(1)), str | None)
     assert_type(await plain.delay(provider="a", countdown=60), Handle[Report])
     assert_type(await (await plain.aenqueue("a")).arefresh(), Snapshot)
+
+
+def batches() -> None:
+    """A batch gives a handle for each set of arguments."""
+    assert_type(plain.enqueue_many([{"provider": "a"}, ("b",)]), list[Handle[Report]])
+    plain.enqueue_many(["a"])  # type: ignore[list-item]
+
+
+async def control() -> None:
+    """Canceling returns a state, retrying a handle with the same result."""
+    handle = plain.enqueue("a")
+    assert_type(handle.cancel(), Snapshot)
+    assert_type(await handle.acancel(), Snapshot)
+    assert_type(handle.retry(), Handle[Report])
+    assert_type(await handle.aretry(), Handle[Report])
 
 
 async def updates() -> None:

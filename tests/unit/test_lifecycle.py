@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +16,8 @@ from dramatiq.middleware import Shutdown
 from strawberry_tasks import Schema, Snapshot, TaskContext, TaskError, Tasks, TaskStatus, lifecycle
 from strawberry_tasks.backends.sync import SyncBackend
 from strawberry_tasks.errors import StoreUnavailableError
-from strawberry_tasks.stores.base import NewRun
+from strawberry_tasks.outcome import Verdict
+from strawberry_tasks.stores.base import LEASE, WORKER_LOST, Claim, NewRun
 from strawberry_tasks.stores.memory import MemoryStore
 from strawberry_tasks.task import Task
 from strawberry_tasks.testing import inline, recorded
@@ -322,18 +322,40 @@ def test_text_that_utf8_cannot_encode() -> None:
 
 
 def test_outcome_of_a_superseded_attempt() -> None:
-    """An attempt that another one has taken over changes nothing when it ends."""
+    """An attempt that another one has taken over changes nothing when it ends; its message is delivered once more."""
     tasks = Tasks("memory://")
-
-    hours = count()
-    store = MemoryStore(
-        result_ttl=timedelta(days=1), clock=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=next(hours))
-    )
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    store = MemoryStore(result_ttl=timedelta(days=1), clock=lambda: now)
 
     @tasks.task()
     def work(task: TaskContext) -> int:
+        nonlocal now
         task.progress(task.attempt, 4)
-        store.claim(task.id)
+        while not isinstance(store.claim(task.id), Claim):
+            now += LEASE
+        return task.attempt
+
+    with tasks.replaced(tasks.runtime_over(store, SyncBackend(tasks.perform))):
+        created = store.create(NewRun(id="r", name=work.name, queue="default", arguments="{}", max_retries=1))
+        verdict = tasks.perform(work, created.id)
+        (run,) = store.read([created.id])
+
+    assert run is not None
+    assert (run.status, run.attempt, run.result) == (TaskStatus.RUNNING, 2, None)
+    assert verdict == Verdict(retry_in=timedelta(0), is_busy=True)
+
+
+def test_outcome_of_a_lost_last_attempt() -> None:
+    """A run that was ended when its last attempt lost its lease stays FAILED, whatever that attempt returns."""
+    tasks = Tasks("memory://")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    store = MemoryStore(result_ttl=timedelta(days=1), clock=lambda: now)
+
+    @tasks.task()
+    def work(task: TaskContext) -> int:
+        nonlocal now
+        while not store.sweep():
+            now += LEASE
         return task.attempt
 
     with tasks.replaced(tasks.runtime_over(store, SyncBackend(tasks.perform))):
@@ -342,8 +364,8 @@ def test_outcome_of_a_superseded_attempt() -> None:
         (run,) = store.read([created.id])
 
     assert run is not None
-    assert (run.status, run.attempt, run.result) == (TaskStatus.RUNNING, 2, None)
-    assert verdict == lifecycle.Verdict()
+    assert (run.status, run.failure, run.result) == (TaskStatus.FAILED, WORKER_LOST, None)
+    assert verdict == Verdict()
 
 
 def test_message_of_a_run_that_ended() -> None:
@@ -358,7 +380,7 @@ def test_message_of_a_run_that_ended() -> None:
         verdict = tasks.perform(task, handle.id)
 
         assert handle.refresh() == before
-    assert verdict == lifecycle.Verdict()
+    assert verdict == Verdict()
     assert calls == [1]
 
 

@@ -28,6 +28,7 @@ interface TaskHandle {
   attempt: Int!
   maxRetries: Int!
   cancelRequested: Boolean!
+  retryOf: ID
   createdAt: DateTime!
   scheduledFor: DateTime
   startedAt: DateTime
@@ -70,6 +71,8 @@ type Query {
 
 type Mutation {
   syncInventory(provider: String!): TaskHandle!
+  cancelTask(taskId: ID!): TaskHandle!
+  retryTask(taskId: ID!): TaskHandle!
 }
 
 type Subscription {
@@ -90,6 +93,7 @@ def brought() -> strawberry.Schema:
 
     @tasks.mutation()
     def sync_inventory(provider: str) -> InventoryReport:
+        """Pull stock levels from a provider."""
         return InventoryReport(updated=len(provider))
 
     return Schema(extensions=[tasks.extension])
@@ -143,7 +147,15 @@ def test_everything_is_described() -> None:
 
     bare = [
         f"{name}.{field_name}"
-        for name in ("TaskHandle", "TaskFailure", "TaskHandleConnection", "TaskHandleEdge", "Query", "Subscription")
+        for name in (
+            "TaskHandle",
+            "TaskFailure",
+            "TaskHandleConnection",
+            "TaskHandleEdge",
+            "Query",
+            "Mutation",
+            "Subscription",
+        )
         for field_name, field in types[name].fields.items()
         if not field.description
     ]

@@ -12,7 +12,15 @@ import strawberry
 import strawberry.federation
 from strawberry.schema_directive import Location
 
-from strawberry_tasks import Schema, TaskQuery, Tasks, TaskSubscription, UntypedTaskHandle, federation
+from strawberry_tasks import (
+    Schema,
+    TaskMutation,
+    TaskQuery,
+    Tasks,
+    TaskSubscription,
+    UntypedTaskHandle,
+    federation,
+)
 from strawberry_tasks.errors import ConfigurationError
 from strawberry_tasks.testing import inline
 from tests.operations import execute, refuse
@@ -60,15 +68,31 @@ def test_without_roots() -> None:
     schema = Schema(extensions=[declared().extension])
 
     assert fields_of(schema, "Query") == ["task", "tasks"]
-    assert fields_of(schema, "Mutation") == ["makeReport"]
+    assert fields_of(schema, "Mutation") == ["makeReport", "cancelTask", "retryTask"]
     assert fields_of(schema, "Subscription") == ["taskProgress", "taskUpdated"]
 
 
 def test_without_mutations() -> None:
-    """Tasks without a mutation bring no mutation type."""
-    tasks = Tasks("memory://")
+    """Tasks without a mutation can still be canceled and retried."""
+    schema = Schema(extensions=[Tasks("memory://").extension])
 
-    assert "type Mutation" not in Schema(extensions=[tasks.extension]).as_str()
+    assert fields_of(schema, "Mutation") == ["cancelTask", "retryTask"]
+
+
+def test_without_any_mutation() -> None:
+    """With no mutation of a task or of the user's, and ours left out, there is no mutation type."""
+    tasks = Tasks("memory://", fields={"cancelTask": None, "retryTask": None})
+
+    assert "Mutation" not in Schema(extensions=[tasks.extension]).as_str()
+
+
+def test_nothing_left_of_a_root() -> None:
+    """With ours left out, a task's mutation stands alone, and no subscription type is made."""
+    leave_out = ("cancelTask", "retryTask", "taskProgress", "taskUpdated")
+    schema = Schema(extensions=[declared(fields=dict.fromkeys(leave_out)).extension])
+
+    assert fields_of(schema, "Mutation") == ["makeReport"]
+    assert "Subscription" not in schema.as_str()
 
 
 def test_own_roots_are_kept() -> None:
@@ -90,7 +114,7 @@ def test_own_roots_are_kept() -> None:
     printed = schema.as_str()
 
     assert fields_of(schema, "Reading") == ["hello", "task", "tasks"]
-    assert fields_of(schema, "Mutation") == ["ping", "makeReport"]
+    assert fields_of(schema, "Mutation") == ["ping", "makeReport", "cancelTask", "retryTask"]
     assert '"""All that can be read."""\ntype Reading @owned(team: "web") {' in printed
     assert '"""All that can be done."""\ntype Mutation {' in printed
     assert execute(schema, "{ hello }") == {"hello": "hello"}
@@ -209,7 +233,7 @@ def test_placed_by_the_user() -> None:
 
     schema = Schema(mutation=Mutation, extensions=[tasks.extension])
 
-    assert fields_of(schema, "Mutation") == ["report"]
+    assert fields_of(schema, "Mutation") == ["report", "cancelTask", "retryTask"]
 
 
 def test_plain_schema() -> None:
@@ -225,7 +249,7 @@ def test_plain_schema() -> None:
         hello: str = "hello"
 
     @strawberry.type
-    class Mutation:
+    class Mutation(TaskMutation):
         make_report = report.mutation_field()
 
     @strawberry.type
@@ -241,6 +265,7 @@ def test_plain_schema() -> None:
     assert started["output"] == {"total": 2}
     assert found == {"task": {"__typename": "ReportTaskHandle"}, "tasks": {"nodes": []}}
     assert fields_of(schema, "Query") == ["task", "tasks", "hello"]
+    assert set(fields_of(schema, "Mutation")) == set(fields_of(brought, "Mutation")) - {"report"} | {"makeReport"}
     assert fields_of(schema, "Subscription") == fields_of(brought, "Subscription")
 
 
