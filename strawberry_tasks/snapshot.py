@@ -120,9 +120,7 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, str]:
 
 def from_fields(texts: Mapping[str, str]) -> Snapshot:
     """Build a snapshot from text fields; unknown names are ignored, absent ones default."""
-    values = {
-        name: decode(texts[name]) for name, (_, decode) in _CODECS.items() if texts.get(name)
-    }
+    values = {name: decode(texts[name]) for name, (_, decode) in _CODECS.items() if texts.get(name)}
     return Snapshot(**values)
 
 
