@@ -147,7 +147,7 @@ def _injected_parameters(signature: inspect.Signature, namespace: Mapping[str, A
         annotation = _evaluate(parameter.annotation, namespace)
         if annotation is TaskContext:
             found[parameter.name] = "task"
-        elif parameter.name == "info" or _is_strawberry_info(annotation):
+        elif _is_strawberry_info(annotation) or (parameter.name == "info" and annotation is parameter.empty):
             found[parameter.name] = "info"
         elif parameter.name == "root" and position == 0:
             found[parameter.name] = "root"

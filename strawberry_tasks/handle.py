@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -47,7 +47,7 @@ class Handle(Generic[R]):
         """`refresh` for async code."""
         return await self._runtime().off_loop(self.refresh)
 
-    def updates(self, *, after: int | None = None) -> AsyncIterator[Snapshot]:
+    def updates(self, *, after: int | None = None) -> AsyncGenerator[Snapshot, None]:
         """Iterate over the run's states: the present one, then each newer one; ends after the terminal one.
 
         Args:

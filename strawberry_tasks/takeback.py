@@ -86,5 +86,8 @@ class _Removal:
             if time.monotonic() < self._give_up:
                 return False
             logger.error("Run %s was not started, but its record may be there still: %s", self._run_id, error)
+        except Exception:
+            # The thread's boundary: the other removals must not wait for this one for ever.
+            logger.exception("Run %s was not started, but its record may be there still.", self._run_id)
         self.done.set()
         return True

@@ -25,7 +25,8 @@ class StorageUploads:
 
     def save(self, upload: object) -> str:
         """Copy the upload into the storage; the key is its name there."""
-        name = f"{self._prefix}{uuid4().hex}/{upload_name(upload)}"
+        # One flat name: most storages cannot remove a directory, and would keep an empty one for each upload.
+        name = f"{self._prefix}{uuid4().hex}-{upload_name(upload)}"
         return self._storage.save(name, File(upload_stream(upload)))
 
     def open(self, key: str) -> BinaryIO:

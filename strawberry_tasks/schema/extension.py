@@ -8,16 +8,31 @@ from typing import Any
 
 import strawberry
 import strawberry.federation
+from graphql import GraphQLError
+from strawberry.schema.base import BaseSchema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types.execution import ExecutionContext
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError
 from .mutations import MutationTask
 from .registry import Registry, TasksExtension
 from .roots import BroughtField, Operation, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
+_REFUSALS = (TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError)
 
-class Schema(strawberry.Schema):
+
+class _QuietAboutRefusals(BaseSchema):
+    """Leaves out of the log what any client can provoke: it would drown in tracebacks of guessed ids."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log the errors that an operator wants to know of."""
+        unforeseen = [error for error in errors if not isinstance(error.original_error, _REFUSALS)]
+        if unforeseen:
+            super().process_errors(unforeseen, execution_context)
+
+
+class Schema(_QuietAboutRefusals, strawberry.Schema):
     """`strawberry.Schema`, except that `Tasks.extension` brings the tasks' fields along.
 
     Args:
@@ -48,7 +63,7 @@ class Schema(strawberry.Schema):
         super().__init__(**_with_tasks(own, types, extensions, config, strawberry.type), **options)
 
 
-class FederationSchema(strawberry.federation.Schema):
+class FederationSchema(_QuietAboutRefusals, strawberry.federation.Schema):
     """`strawberry.federation.Schema` in the same way as `Schema`."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 # Without postponed annotations, as in `types.py`.
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, NamedTuple
 
@@ -120,9 +120,9 @@ async def _task(info: Info, run_id: str) -> TaskHandle | None:
 
 
 async def _handles(
-    registry: Registry, viewer: Viewer, info: Info, runs: AsyncIterator[Snapshot]
+    registry: Registry, viewer: Viewer, info: Info, runs: AsyncGenerator[Snapshot, None]
 ) -> AsyncGenerator[TaskHandle, None]:
-    async with aclosing(runs):  # type: ignore[type-var]
+    async with aclosing(runs):
         async for run in runs:
             if registry.policy.may_see(viewer, run):
                 yield registry.handle(run, viewer, info.schema)

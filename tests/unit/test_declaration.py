@@ -114,3 +114,14 @@ def test_wrapped_function() -> None:
 
     assert list(declaration.parameters) == ["number"]
     assert declaration.result.annotation is Output
+
+
+def test_a_parameter_called_info_of_another_type_is_a_parameter() -> None:
+    """Only what is not annotated, or Strawberry's own `Info`, is the resolver's info."""
+
+    tasks = Tasks("memory://")
+
+    @tasks.task()
+    def work(info: str) -> None: ...
+
+    assert list(work.declaration.parameters) == ["info"]
