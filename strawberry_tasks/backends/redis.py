@@ -43,7 +43,7 @@ class RedisBackend(DramatiqBackend):
         super().__init__(broker, perform)
         self._transport = broker
         self._fail = fail
-        broker.on_dead = self._bury
+        broker.dead.on_dead = self._bury
 
     @property
     def settle(self) -> Settle:
