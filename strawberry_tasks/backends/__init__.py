@@ -79,4 +79,8 @@ def _dramatiq_backend(
         return RedisBackend(broker, perform, fail)
     if not callable(getattr(broker, "enqueue", None)):
         raise ConfigurationError(f"broker: expected a Dramatiq broker or a Redis URL, got {broker!r}.")
+    if getattr(broker, "confirm_delivery", True) is False:
+        raise ConfigurationError(
+            "broker: expected a RabbitmqBroker that waits for confirms, or accepted runs are lost. Write confirm_delivery=True."
+        )
     return DramatiqBackend(broker, perform)

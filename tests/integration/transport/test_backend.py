@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import redis
 from dramatiq import Worker
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.brokers.redis import RedisBroker
 
 from strawberry_tasks import Tasks
 from strawberry_tasks.backends.redis_transport import RedisTransport
-from strawberry_tasks.errors import QueueUnavailableError, TaskError, TaskInputError
+from strawberry_tasks.errors import ConfigurationError, QueueUnavailableError, TaskError, TaskInputError
 from strawberry_tasks.status import TaskStatus
 from tests.integration.transport.conftest import QUEUE, StartWorker, take
 from tests.processes import wait_until
@@ -226,3 +228,16 @@ def test_a_run_of_an_unknown_task_is_rejected(
     assert failure.code == "REJECTED"
     assert known.enqueue().result(timedelta(seconds=5)) == 1
     assert [letter.message_id for letter in transport_of(performer).dead.read(QUEUE)] == [handle.id]
+
+
+def test_a_broker_that_does_not_confirm_is_refused() -> None:
+    """RabbitMQ without confirms may lose a run that was accepted."""
+    with pytest.raises(ConfigurationError, match="confirm_delivery=True"):
+        Tasks("redis://localhost", broker=RabbitmqBroker(url="amqp://localhost"))
+
+
+def test_the_stock_broker_is_taken() -> None:
+    """A project may keep Dramatiq's own broker."""
+    broker = RedisBroker(url="redis://localhost")
+
+    assert Tasks("redis://localhost", broker=broker).broker is broker
