@@ -58,6 +58,8 @@ class Tasks:
         timeout: How long one attempt may take; ``None`` is without a limit.
         cancel_grace: How long a sync function may go on that was told to stop, before it is interrupted; ``None`` is for ever.
         lease: How long after a worker's last sign of life its runs count as lost; it gives one each third of that.
+        async_concurrency: How many runs of async tasks one worker process has in flight at a time, over the Redis transport;
+            they hold no thread each. Elsewhere each holds one.
         result_ttl: How long a finished run's record is kept.
         progress_interval: Progress calls that are closer together than this are merged.
         policy: Who may see what; by default the owner and staff.
@@ -83,6 +85,7 @@ class Tasks:
         timeout: timedelta | None = None,
         cancel_grace: timedelta | None = None,
         lease: timedelta = LEASE,
+        async_concurrency: int = 1000,
         result_ttl: timedelta = timedelta(days=1),
         progress_interval: timedelta = timedelta(milliseconds=100),
         policy: Policy | None = None,
@@ -94,6 +97,7 @@ class Tasks:
             url=url,
             namespace=namespace,
             lease=lease,
+            async_concurrency=async_concurrency,
             result_ttl=result_ttl,
             progress_interval=progress_interval,
             fields={} if fields is None else fields,
@@ -119,6 +123,7 @@ class Tasks:
             lease=lease,
             perform=self.perform,
             fail=self.fail,
+            attempts=lambda: self.runtime().async_attempts,
         )
         self._lock = threading.Lock()
         self._runtime: Runtime | None = None
@@ -282,7 +287,15 @@ class Tasks:
         control = Control(store, self._tasks.get)
         hub = Hub(store.feed, sweep=control.sweep)
         keeper = Keeper(store, hub, lease=self.config.lease)
-        return Runtime(store=store, backend=backend, hub=hub, flusher=flusher, keeper=keeper, control=control)
+        return Runtime(
+            store=store,
+            backend=backend,
+            hub=hub,
+            flusher=flusher,
+            keeper=keeper,
+            control=control,
+            async_concurrency=self.config.async_concurrency,
+        )
 
     def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""

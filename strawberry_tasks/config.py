@@ -92,6 +92,9 @@ class Config:
     lease: timedelta = timedelta(seconds=30)
     """How long after a worker's last sign of life its runs count as lost."""
 
+    async_concurrency: int = 1000
+    """How many runs of async tasks one worker process has in flight at a time, where they hold no thread each."""
+
     result_ttl: timedelta = timedelta(days=1)
     """How long a finished run's record is kept."""
 
@@ -108,6 +111,7 @@ class Config:
         check_url("url", self.url)
         check_name("namespace", self.namespace)
         check_duration("lease", self.lease)
+        check_count("async_concurrency", self.async_concurrency, least=1)
         check_duration("result_ttl", self.result_ttl)
         check_duration("progress_interval", self.progress_interval, zero=True)
         check_fields(self.fields)
@@ -177,11 +181,11 @@ def check_port(setting: str, value: Port, protocol: type) -> Port:
     return value
 
 
-def check_count(setting: str, value: object) -> None:
-    """Refuse what is not a whole number from 0 upward."""
+def check_count(setting: str, value: object, *, least: int = 0) -> None:
+    """Refuse what is not a whole number from 0 upward, or from another one."""
     # Clients see it as an Int, which has 32 bits.
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
-        raise ConfigurationError(f"{setting}: expected a whole number from 0 to {2**31 - 1}, got {value!r}.")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+        raise ConfigurationError(f"{setting}: expected a whole number from {least} to {2**31 - 1}, got {value!r}.")
 
 
 def check_duration(setting: str, value: object, *, zero: bool = False) -> None:

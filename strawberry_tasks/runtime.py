@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from .async_attempts import AsyncAttempts
 from .backends.base import Backend
 from .config import IO_THREADS
 from .control import Control
@@ -32,10 +33,11 @@ class Runtime:
         keeper: Keeps the leases of what runs.
         control: Ends runs from outside, and starts them again.
         coroutines: Runs async tasks.
+        async_attempts: Performs async tasks that hold no thread each.
         executor: Keeps the calls to the store and the queue off the event loops.
     """
 
-    __slots__ = ("backend", "control", "coroutines", "executor", "flusher", "hub", "keeper", "store")
+    __slots__ = ("async_attempts", "backend", "control", "coroutines", "executor", "flusher", "hub", "keeper", "store")
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Runtime:
         flusher: ProgressFlusher,
         keeper: Keeper,
         control: Control,
+        async_concurrency: int,
     ) -> None:
         self.store = store
         self.backend = backend
@@ -54,6 +57,7 @@ class Runtime:
         self.keeper = keeper
         self.control = control
         self.coroutines = CoroutineThread()
+        self.async_attempts = AsyncAttempts(self, concurrency=async_concurrency)
         self.executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
 
     async def off_loop(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -65,6 +69,7 @@ class Runtime:
     def close(self) -> None:
         """Stop what runs inside this process, and give back connections."""
         self.backend.close()
+        self.async_attempts.close()
         self.keeper.close()
         self.flusher.close()
         self.hub.close()

@@ -62,7 +62,11 @@ class DramatiqBackend:
         declare = dramatiq.actor(
             actor_name=work.name, queue_name=work.options.queue, broker=self.broker, retry_when=_is_retry
         )
-        declare(_actor_function(work, self._perform, self.settle))
+        declare(self.function_of(work))
+
+    def function_of(self, work: Work) -> Callable[[str], None]:
+        """Return what an actor calls with a run's id; it holds a worker thread until the attempt has ended."""
+        return _actor_function(work, self._perform, self.settle)
 
     @property
     def settle(self) -> Settle | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -45,6 +45,7 @@ class RedisTransport(RedisBroker):
 
     Attributes:
         dead: The messages that were given up.
+        on_leave: Called when the worker ends, before what is still in flight is given back.
         stopping: Whether the worker of this process comes to its end, and takes no more messages.
     """
 
@@ -66,6 +67,7 @@ class RedisTransport(RedisBroker):
             middleware=[WorkerBoundary(self), *inner],
             dead_message_ttl=dead_ttl // timedelta(milliseconds=1),
         )
+        self.on_leave: Callable[[], None] | None = None
         self.stopping = False
         self._calls = QueueCalls(namespace, lease=lease, max_deliveries=max_deliveries, dead_ttl=dead_ttl)
         self.dead = DeadLetters(self._link, self._calls, self._priority)
@@ -287,6 +289,8 @@ class RedisTransport(RedisBroker):
 
     def abandon(self, queue: str) -> None:
         """Give back all that is left of a queue when the worker ends; outcomes that still wait are written."""
+        if self.on_leave is not None:
+            self.on_leave()
         left = self._flight.by_queue().get(queue, [])
         try:
             for delivery in left:
