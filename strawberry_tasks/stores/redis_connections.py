@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import redis
@@ -37,11 +38,13 @@ class Connections:
     """
 
     def __init__(self, url: str, *, client_name: str, **options: object) -> None:
-        self._pool = redis.ConnectionPool.from_url(
+        pool = redis.ConnectionPool.from_url(
             url, **{**CONNECTION_OPTIONS, **options}, retry=Retry(NoBackoff(), 0), client_name=client_name
         )
-        self.address = address(self._pool.connection_kwargs)
-        self.server: Server = (self.address, int(self._pool.connection_kwargs.get("db") or 0))
+        self.address = address(pool.connection_kwargs)
+        # The pool has read the URL, and that is all: it would count what it makes, and refuse to make more after the 100th.
+        self._make: Callable[[], ConnectionInterface] = partial(pool.connection_class, **pool.connection_kwargs)
+        self.server: Server = (self.address, int(pool.connection_kwargs.get("db") or 0))
         self._idle: list[ConnectionInterface] = []
         self._pid = os.getpid()
 
@@ -68,7 +71,7 @@ class Connections:
                 # It is dead, and the others are as old.
                 connection.disconnect()  # type: ignore[no-untyped-call]
                 self.close()
-            return self._exchange(self._pool.make_connection(), commands)
+            return self._exchange(self._make(), commands)
 
     def close(self) -> None:
         """Close all that are idle."""
