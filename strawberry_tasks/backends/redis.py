@@ -74,10 +74,17 @@ class RedisBackend(DramatiqBackend):
                 raise QueueUnavailableError from error
             raise
         return [
-            # A run that was there has its message already.
-            store.create(run) if answer is None else store.created(run, [text.decode() for text in answer])
+            self._standing(work, run, store)
+            if answer is None
+            else store.created(run, [text.decode() for text in answer])
             for run, answer in zip(runs, answers, strict=True)
         ]
+
+    def _standing(self, work: Work, run: NewRun, store: RedisStore) -> Snapshot:
+        """Return the run that is there instead of a new one; it has a message of its own."""
+        present = store.standing(run)
+        # It may have ended in this moment.
+        return present or self.start(work, [run], store=store)[0]
 
     def _enqueuing(self, work: Work, run: NewRun, store: RedisStore) -> Enqueuing:
         message = self._message(work, run.id, run.queue, priority_of(run))

@@ -20,7 +20,8 @@ def record_and_send(store: Store, runs: Sequence[NewRun], send: Callable[[NewRun
     try:
         for run in runs:
             started.append(store.create(run))
-            send(run)
+            if started[-1].id == run.id:  # Else it is a live run of its key, with a message of its own.
+                send(run)
     except BaseException as error:
         take_back(store, [run.id for run in runs[: len(started) + 1]])
         if isinstance(error, QueueUnavailableError | StoreUnavailableError):
