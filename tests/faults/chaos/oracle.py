@@ -43,7 +43,7 @@ class Evidence:
     """The keys that never expire and belong to no message."""
 
     strangers: set[str] = field(default_factory=set)
-    """Records of runs that were not accepted."""
+    """Records of runs whose enqueue was refused."""
 
 
 class Oracle:
@@ -143,7 +143,9 @@ class Oracle:
         if self._evidence.messages:
             yield f"{self._evidence.messages} messages"
         yield from self._evidence.immortal
-        yield from (f"record of {run_id}, which was refused" for run_id in self._evidence.strangers)
+        # One that a worker got hold of before it could be taken back runs to its end: nobody knew whether it was enqueued.
+        unseen = self._evidence.strangers - set(self._attempts)
+        yield from (f"record of {run_id}, which was refused" for run_id in unseen)
 
     def _beyond(self, run_id: str) -> int:
         part = self._evidence.parts[run_id]

@@ -178,4 +178,4 @@ class Scene:
     def _kill_subscriber(self, _strike: Strike) -> None:
         self._subscriber.send_signal(signal.SIGKILL)
         wait_until(self._subscriber.has_ended, "the end of the subscriber")
-        self._stack.enter_context(self._subscriber)
+        self._subscriber.restart()
