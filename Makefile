@@ -9,6 +9,11 @@ PORT ?= 8000
 REDIS_URL ?=
 DATABASE_URL ?=
 
+# A long chaos run; without a seed it takes one at random, and prints it.
+RUNS ?= 10000
+FAULTS ?= 20
+SEED ?=
+
 # More for pytest, e.g. ARGS="-k upload -x".
 ARGS ?=
 
@@ -27,6 +32,9 @@ demo: $(VENV)/.demo ## Try it: a page with live tasks (PORT=8000, REDIS_URL=, DA
 
 test: $(VENV)/.dev ## Run all tests (ARGS= for pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/.dev ## Let faults strike thousands of runs (RUNS=10000 FAULTS=20 SEED=)
+	$(BIN)/python -m tests.faults.chaos --runs $(RUNS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/.dev ## Check style and formatting
 	$(BIN)/ruff check .
@@ -76,4 +84,4 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.venv
 	@$(BIN)/python -m compileall -q strawberry_tasks sample_app
 	@touch $@ $(VENV)/.demo
 
-.PHONY: help setup demo test lint format types layers docs bench matrix clean
+.PHONY: help setup demo test chaos lint format types layers docs bench matrix clean

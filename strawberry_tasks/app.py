@@ -5,15 +5,24 @@ from __future__ import annotations
 import inspect
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .backends import open_backend
 from .backends.base import Backend
-from .config import Config, TaskOptions, check_graphql_name, check_name, check_port, options
+from .config import (
+    MAX_PAYLOAD,
+    Config,
+    TaskOptions,
+    TaskSettings,
+    check_graphql_name,
+    check_name,
+    check_port,
+    options,
+)
 from .control import Control
 from .declaration import Declaration
 from .decorator import MutationDecorator, TaskDecorator
@@ -52,12 +61,11 @@ class Tasks:
             default ``"dramatiq"``, with ``memory://`` ``"thread"``.
         broker: A Dramatiq broker, or the Redis URL of one, for the messages.
         namespace: The prefix of every key and channel.
-        queue: The queue of tasks that name none.
-        max_retries: How many attempts may follow the first one.
-        retry_delay: The wait before the second attempt; doubles with every further one.
-        timeout: How long one attempt may take; ``None`` is without a limit.
-        cancel_grace: How long a sync function may go on that was told to stop, before it is interrupted; ``None`` is for ever.
+        queues: Further queues that ``using(queue=…)`` may name; others than these and the tasks' own are refused.
+        max_payload: How many bytes the encoded arguments of a run have at the most; uploaded files are not among them.
         lease: How long after a worker's last sign of life its runs count as lost; it gives one each third of that.
+        async_concurrency: How many runs of async tasks one worker process has in flight at a time, over the Redis transport;
+            they hold no thread each. Elsewhere each holds one.
         result_ttl: How long a finished run's record is kept.
         progress_interval: Progress calls that are closer together than this are merged.
         policy: Who may see what; by default the owner and staff.
@@ -65,6 +73,7 @@ class Tasks:
         fields: Other names for the fields that the extension brings beside those of the tasks, e.g. ``{"task": "run"}``; ``None``
             as the name leaves one out.
         scalar_map: Custom scalars, as in `StrawberryConfig`; workers need them too.
+        **defaults: What holds for tasks that say nothing else: `TaskSettings`.
 
     Raises:
         ConfigurationError: If a setting cannot work; names it.
@@ -77,33 +86,29 @@ class Tasks:
         backend: str | None = None,
         broker: Broker | str | None = None,
         namespace: str = "strawberry_tasks",
-        queue: str = "default",
-        max_retries: int = 3,
-        retry_delay: timedelta = timedelta(seconds=5),
-        timeout: timedelta | None = None,
-        cancel_grace: timedelta | None = None,
+        queues: Sequence[str] = (),
+        max_payload: int = MAX_PAYLOAD,
         lease: timedelta = LEASE,
+        async_concurrency: int = 1000,
         result_ttl: timedelta = timedelta(days=1),
         progress_interval: timedelta = timedelta(milliseconds=100),
         policy: Policy | None = None,
         uploads: Uploads | None = None,
         fields: Mapping[str, str | None] | None = None,
         scalar_map: Mapping[object, Any] | None = None,
+        **defaults: Unpack[TaskSettings],
     ) -> None:
         self.config = Config(
             url=url,
             namespace=namespace,
             lease=lease,
+            async_concurrency=async_concurrency,
             result_ttl=result_ttl,
             progress_interval=progress_interval,
             fields={} if fields is None else fields,
-            defaults=TaskOptions(
-                queue=queue,
-                max_retries=max_retries,
-                retry_delay=retry_delay,
-                timeout=timeout,
-                cancel_grace=cancel_grace,
-            ),
+            queues=queues,
+            max_payload=max_payload,
+            defaults=options(TaskOptions(), **defaults),
         )
         self.policy: Policy = OwnerPolicy() if policy is None else check_port("policy", policy, Policy)
         self.uploads: Uploads = DirectoryUploads() if uploads is None else check_port("uploads", uploads, Uploads)
@@ -119,6 +124,7 @@ class Tasks:
             lease=lease,
             perform=self.perform,
             fail=self.fail,
+            attempts=lambda: self.runtime().async_attempts,
         )
         self._lock = threading.Lock()
         self._runtime: Runtime | None = None
@@ -148,36 +154,21 @@ class Tasks:
         /,
         *,
         name: str | None = None,
-        queue: str | None = None,
-        max_retries: int | None = None,
-        retry_delay: timedelta | None = None,
-        timeout: timedelta | None = None,
-        cancel_grace: timedelta | None = None,
+        **settings: Unpack[TaskSettings],
     ) -> TaskDecorator:
         """Declare a task that Python code starts; clients can only watch it.
 
         Args:
             bare: Nothing; refuses a decorator without parentheses.
             name: The task's name; by default the function's in camelCase.
-            queue: The queue that its messages go to.
-            max_retries: How many attempts may follow the first one.
-            retry_delay: The wait before the second attempt; doubles with every further one.
-            timeout: How long one attempt may take.
-            cancel_grace: How long a sync function may go on that was told to stop, before it is interrupted.
+            **settings: Queue, retries and limits: `TaskSettings`.
 
         Raises:
             ConfigurationError: If an option cannot work.
             TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
         """
         _check_parentheses(bare)
-        own = options(
-            self.config.defaults,
-            queue=queue,
-            max_retries=max_retries,
-            retry_delay=retry_delay,
-            timeout=timeout,
-            cancel_grace=cancel_grace,
-        )
+        own = options(self.config.defaults, **settings)
 
         def declare(function: Callable[..., Any]) -> Task[..., Any]:
             return self._add(Task(self._declaration(function, name), own, self._environment))
@@ -190,32 +181,24 @@ class Tasks:
         /,
         *,
         name: str | None = None,
-        queue: str | None = None,
-        max_retries: int | None = None,
-        retry_delay: timedelta | None = None,
-        timeout: timedelta | None = None,
-        cancel_grace: timedelta | None = None,
         description: str | None = None,
         deprecation_reason: str | None = None,
         permission_classes: Sequence[type[BasePermission]] = (),
         extensions: Sequence[FieldExtension] = (),
         directives: Sequence[object] = (),
+        **settings: Unpack[TaskSettings],
     ) -> MutationDecorator:
         """Declare a task that clients start with a mutation.
 
         Args:
             bare: Nothing; refuses a decorator without parentheses.
             name: The task's name and the field's; by default the function's in camelCase.
-            queue: The queue that its messages go to.
-            max_retries: How many attempts may follow the first one.
-            retry_delay: The wait before the second attempt; doubles with every further one.
-            timeout: How long one attempt may take.
-            cancel_grace: How long a sync function may go on that was told to stop, before it is interrupted.
             description: The field's; by default the function's docstring.
             deprecation_reason: As in `strawberry.mutation`.
             permission_classes: As in `strawberry.mutation`; checked before anything is enqueued.
             extensions: As in `strawberry.mutation`; they run before anything is enqueued.
             directives: As in `strawberry.mutation`.
+            **settings: Queue, retries and limits: `TaskSettings`.
 
         Raises:
             ConfigurationError: If an option cannot work.
@@ -224,14 +207,7 @@ class Tasks:
         _check_parentheses(bare)
         if name is not None:
             check_graphql_name("name", name)
-        own = options(
-            self.config.defaults,
-            queue=queue,
-            max_retries=max_retries,
-            retry_delay=retry_delay,
-            timeout=timeout,
-            cancel_grace=cancel_grace,
-        )
+        own = options(self.config.defaults, **settings)
         field_options = FieldOptions(
             name=name,
             description=description,
@@ -282,7 +258,15 @@ class Tasks:
         control = Control(store, self._tasks.get)
         hub = Hub(store.feed, sweep=control.sweep)
         keeper = Keeper(store, hub, lease=self.config.lease)
-        return Runtime(store=store, backend=backend, hub=hub, flusher=flusher, keeper=keeper, control=control)
+        return Runtime(
+            store=store,
+            backend=backend,
+            hub=hub,
+            flusher=flusher,
+            keeper=keeper,
+            control=control,
+            async_concurrency=self.config.async_concurrency,
+        )
 
     def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
@@ -310,7 +294,17 @@ class Tasks:
 
     @cached_property
     def _environment(self) -> Environment:
-        return Environment(runtime=self.runtime, policy=self.policy, uploads=self.uploads)
+        return Environment(
+            runtime=self.runtime,
+            policy=self.policy,
+            uploads=self.uploads,
+            queues=self._queues,
+            max_payload=self.config.max_payload,
+        )
+
+    def _queues(self) -> Set[str]:
+        config = self.config
+        return {config.defaults.queue, *config.queues, *(task.options.queue for task in self._tasks.values())}
 
     def _declaration(self, function: Callable[..., Any], name: str | None) -> Declaration:
         if not inspect.isroutine(function):

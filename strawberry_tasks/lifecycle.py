@@ -217,6 +217,8 @@ def _is_to_be_canceled(present: Snapshot | None, attempt: int) -> bool:
 async def _contained(awaitable: Awaitable[Any]) -> Any:
     try:
         return await awaitable
+    except KeyboardInterrupt as error:
+        raise RuntimeError("The task raised KeyboardInterrupt.") from error
     except SystemExit as error:
         # It would leave the event loop, which all async attempts of this process share.
         raise RuntimeError(f"The task called sys.exit({error.code!r}).") from error

@@ -112,16 +112,18 @@ def _judge(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
     """Tell what follows from what the function raised."""
     if isinstance(error, TaskError):
         failure = Failure(code=error.code, message=error.message)
-        return _failed(work, run, error, failure, final=not error.retry, retry_in=error.retry_after)
+        is_final = not error.retry or isinstance(error, tuple(work.options.no_retry_for))
+        return _failed(work, run, error, failure, final=is_final, retry_in=error.retry_after)
     if isinstance(error, ValueEncodingError):
         return _failed(work, run, error, Failure(code="TASK_ERROR", message=str(error)), final=True)
     if isinstance(error, DeadlineExceeded):
         limit = work.options.timeout
         seconds = limit.total_seconds() if limit else 0
         message = f"The task took longer than its limit of {seconds:g} seconds."
-        return _failed(work, run, error, Failure(code="TIMED_OUT", message=message))
+        failure = Failure(code="TIMED_OUT", message=message)
+        return _failed(work, run, error, failure, final=not work.options.retries(TimeoutError()))
     failure = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")
-    return _failed(work, run, error, failure)
+    return _failed(work, run, error, failure, final=not work.options.retries(error))
 
 
 def _failed(

@@ -6,6 +6,7 @@ import contextvars
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from .async_attempts import AsyncAttempts
 from .backends.base import Backend
 from .control import Control
 from .coroutines import CoroutineThread
@@ -32,10 +33,22 @@ class Runtime:
         control: Ends runs from outside, and starts them again.
         take_back: Removes the records of runs that could not be sent.
         coroutines: Runs async tasks.
+        async_attempts: Performs async tasks that hold no thread each.
         io: Keeps the calls to the store and the queue off the event loops.
     """
 
-    __slots__ = ("backend", "control", "coroutines", "flusher", "hub", "io", "keeper", "store", "take_back")
+    __slots__ = (
+        "async_attempts",
+        "backend",
+        "control",
+        "coroutines",
+        "flusher",
+        "hub",
+        "io",
+        "keeper",
+        "store",
+        "take_back",
+    )
 
     def __init__(
         self,
@@ -46,6 +59,7 @@ class Runtime:
         flusher: ProgressFlusher,
         keeper: Keeper,
         control: Control,
+        async_concurrency: int,
     ) -> None:
         self.store = store
         self.backend = backend
@@ -55,6 +69,7 @@ class Runtime:
         self.control = control
         self.take_back = TakeBack(store)
         self.coroutines = CoroutineThread()
+        self.async_attempts = AsyncAttempts(self, concurrency=async_concurrency)
         self.io = IoThreads()
 
     async def off_loop(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -69,6 +84,7 @@ class Runtime:
     def close(self) -> None:
         """Stop what runs inside this process, and give back connections."""
         self.backend.close()
+        self.async_attempts.close()
         self.keeper.close()
         self.flusher.close()
         self.hub.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -83,6 +83,15 @@ class Snapshot:
     retry_of: str | None = None
     """The run that this one repeats; ``None`` if it repeats none."""
 
+    key: str | None = None
+    """While this run is live, enqueuing its task with the same key gives this run."""
+
+    tags: Sequence[str] = ()
+    """Words to find it by."""
+
+    priority: int = 0
+    """How urgent it is in its queue; the higher, the sooner."""
+
     owner: str | None = None
     """Who started it, as the policy names viewers; ``None`` is nobody."""
 
@@ -94,6 +103,9 @@ class Snapshot:
 
     scheduled_for: datetime | None = None
     """The earliest start of the next attempt, while delayed or between retries."""
+
+    start_by: datetime | None = None
+    """The latest start of the first attempt; after that the run is FAILED with ``EXPIRED``."""
 
     started_at: datetime | None = None
     """When the current or last attempt started."""
@@ -158,6 +170,14 @@ def _load_failure(text: str) -> Failure:
     return Failure(code=code, message=message, exception=exception, traceback=traceback)
 
 
+def _dump_words(words: Sequence[str]) -> str:
+    return _dump(list(words)) if words else ""
+
+
+def _load_words(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
 def _load_moment(text: str) -> datetime:
     return from_millis(int(text))
 
@@ -190,10 +210,14 @@ _CODECS: Final[dict[str, _Codec]] = {
     "failure": (_dump_failure, _load_failure),
     "cancel_requested": (lambda value: "1" if value else "", bool),
     "retry_of": _TEXT,
+    "key": _TEXT,
+    "tags": (_dump_words, _load_words),
+    "priority": _INT,
     "owner": _TEXT,
     "claims": _JSON,
     "created_at": _MOMENT,
     "scheduled_for": _MOMENT,
+    "start_by": _MOMENT,
     "started_at": _MOMENT,
     "completed_at": _MOMENT,
     "expires_at": _MOMENT,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from .config import LONGEST, TaskOptions, check_queue
+from .config import LONGEST, MAX_TAGS, MAX_WORD, TaskOptions, check_priority, check_queue
 from .context import TaskContext
 from .declaration import Declaration
 from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError, TaskNotRetryableError
@@ -39,6 +39,12 @@ class Environment(NamedTuple):
     uploads: Uploads
     """Keeps the files of runs."""
 
+    queues: Callable[[], Set[str]]
+    """The queues that runs may be sent to."""
+
+    max_payload: int
+    """How many bytes the encoded arguments of a run have at the most."""
+
 
 class Task(Generic[P, R]):
     """A declared task. `Tasks.mutation` and `Tasks.task` make it.
@@ -54,6 +60,9 @@ class Task(Generic[P, R]):
         self._environment = environment
         self._viewer = NOBODY
         self._delay: timedelta | None = None
+        self._expires: timedelta | datetime | None = options.expires
+        self._key: str | None = None
+        self._tags: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -120,27 +129,47 @@ class Task(Generic[P, R]):
         eta: datetime | None = None,
         queue: str | None = None,
         viewer: Viewer | None = None,
+        priority: int | None = None,
+        key: str | None = None,
+        expires: timedelta | datetime | None = None,
+        tags: Iterable[str] | None = None,
     ) -> Self:
         """Return this task with other options for the runs that are started through it.
 
         Args:
             delay: How long from now until the run may start.
             eta: When the run may start; aware of its timezone.
-            queue: Another queue; some worker has to consume it.
+            queue: Another queue, of some task or of ``Tasks(queues=…)``.
             viewer: Whose run it is; by default nobody's.
+            priority: How urgent it is in its queue, -1000 to 1000; the higher, the sooner.
+            key: While a run of this task with this key is live, `enqueue` starts no other, and returns its handle; whoever owns
+                it. At most 200 characters.
+            expires: How long the run may wait once it is due, or until when; one that has not started by then is FAILED with
+                ``EXPIRED``.
+            tags: Words to find it by; at most 20 of at most 200 characters.
 
         Raises:
-            TaskInputError: If the delay is negative, ``eta`` has no timezone, or both are given.
-            ConfigurationError: If ``queue`` cannot name a queue.
+            TaskInputError: If the delay is negative, ``eta`` or ``expires`` has no timezone, both ``delay`` and ``eta`` are given,
+                or a key or tag is too long.
+            ConfigurationError: If ``queue`` cannot name a queue, or ``priority`` is out of its bounds.
         """
         task = copy.copy(self)
         if delay is not None or eta is not None:
             task._delay = _wait(delay, eta)
         if queue is not None:
             check_queue("queue", queue)
-            task.options = replace(self.options, queue=queue)
+            task.options = replace(task.options, queue=queue)
         if viewer is not None:
             task._viewer = viewer
+        if priority is not None:
+            check_priority("priority", priority)
+            task.options = replace(task.options, priority=priority)
+        if key is not None:
+            task._key = _word("key", key)
+        if expires is not None:
+            task._expires = _expiry(expires)
+        if tags is not None:
+            task._tags = _words("tags", tags)
         return task
 
     def start(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
@@ -155,16 +184,25 @@ class Task(Generic[P, R]):
 
     def start_many(self, calls: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Sequence[Snapshot]:
         """`start` for the arguments of several calls."""
+        queues = self._environment.queues()
+        if self.options.queue not in queues:
+            known = ", ".join(sorted(queues))
+            raise TaskInputError(f"task {self.name!r}: expected a queue out of {known}, got {self.options.queue!r}.")
         runs: list[NewRun] = []
         try:
             for args, kwargs in calls:
                 arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
                 runs.append(self._new_run(arguments))
-            return self._send(runs)
+                self._check_size(arguments)
+            started = self._send(runs)
         except BaseException:
             for run in runs:
                 self._release_quietly(run.id, run.arguments)
             raise
+        for run, present in zip(runs, started, strict=True):
+            if run.id != present.id:  # There is a run of its key.
+                self._release_quietly(run.id, run.arguments)
+        return started
 
     async def astart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
         """`start` for async code."""
@@ -192,6 +230,10 @@ class Task(Generic[P, R]):
             owner=before.owner,
             claims=before.claims,
             retry_of=before.id,
+            expires=self.options.expires,
+            key=before.key,
+            tags=before.tags,
+            priority=before.priority,
         )
         (started,) = self._send([run])
         return started
@@ -248,7 +290,24 @@ class Task(Generic[P, R]):
             owner=self._viewer.id,
             claims=self._viewer.claims,
             delay=self._delay,
+            expires=self._patience(),
+            key=self._key,
+            tags=self._tags,
+            priority=self.options.priority,
         )
+
+    def _patience(self) -> timedelta | None:
+        """Return how long from now a run must have started."""
+        if isinstance(self._expires, datetime):
+            return max(self._expires - datetime.now(UTC), timedelta(0))
+        return None if self._expires is None else self._expires + (self._delay or timedelta(0))
+
+    def _check_size(self, arguments: str) -> None:
+        size, most = len(arguments), self._environment.max_payload  # It is ASCII.
+        if size > most:
+            raise TaskInputError(
+                f"task {self.name!r}: expected arguments of at most {most} bytes, encoded; got {size}."
+            )
 
 
 def _call(arguments: Mapping[str, Any] | tuple[Any, ...]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
@@ -257,6 +316,32 @@ def _call(arguments: Mapping[str, Any] | tuple[Any, ...]) -> tuple[tuple[Any, ..
     if isinstance(arguments, tuple):
         return arguments, {}
     raise TaskInputError(f"enqueue_many(): expected a dict or a tuple of arguments for each run, got {arguments!r}.")
+
+
+def _expiry(expires: timedelta | datetime) -> timedelta | datetime:
+    if isinstance(expires, datetime):
+        if expires.tzinfo is None:
+            raise TaskInputError(f"using(): expected expires with a timezone, got {expires!r}.")
+    elif not timedelta(0) <= expires <= LONGEST:
+        raise TaskInputError(f"using(): expected expires to be 0 to {LONGEST.days} days, got {expires!r}.")
+    return expires
+
+
+def _words(option: str, words: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(words, str):
+        raise TaskInputError(f"using(): expected {option} to be a list of words, got {words!r}.")
+    # In their order, each once.
+    checked = tuple(dict.fromkeys(_word(option, word) for word in words))
+    if len(checked) > MAX_TAGS:
+        raise TaskInputError(f"using(): expected at most {MAX_TAGS} {option}, got {len(checked)}.")
+    return checked
+
+
+def _word(option: str, word: object) -> str:
+    if not isinstance(word, str) or not 0 < len(word) <= MAX_WORD:
+        got = f"{len(word)} of them" if isinstance(word, str) else repr(word)
+        raise TaskInputError(f"using(): expected {option} of 1 to {MAX_WORD} characters, got {got}.")
+    return word
 
 
 def _wait(delay: timedelta | None, eta: datetime | None) -> timedelta | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
 TRANSPORT_WS = "graphql-transport-ws"
@@ -105,12 +107,14 @@ class GraphQLSocket:
 
     async def read(self) -> None:
         """Hand each message to its operation until the connection is closed."""
-        async for text in self._connection:
-            message = json.loads(text)
-            if message.get("id") in self._operations:
-                self._operations[message["id"]].take(message)
-            elif message["type"] == "ping":
-                await self._send({"type": "pong"})
+        # A server that is killed says no goodbye.
+        with contextlib.suppress(ConnectionClosedError):
+            async for text in self._connection:
+                message = json.loads(text)
+                if message.get("id") in self._operations:
+                    self._operations[message["id"]].take(message)
+                elif message["type"] == "ping":
+                    await self._send({"type": "pong"})
         for operation in self._operations.values():
             operation.take({"type": "lost"})
 

@@ -46,13 +46,22 @@ class Program:
         """Tell whether it does its work now."""
         raise NotImplementedError
 
+    @property
+    def pids(self) -> set[int]:
+        """The process and those that it has started."""
+        return set() if self._process is None else set(descendants(self._process.pid))
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and to those that it has started; SIGTERM to itself alone, which tells the others."""
-        assert self._process is not None, "it was not started"
-        pids = sorted(descendants(self._process.pid))
+        pids = sorted(self.pids)
         for pid in pids[:1] if number is signal.SIGTERM else pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def restart(self) -> None:
+        """Start it again after its end; the block's end ends it as before."""
+        self.__exit__()
+        self.__enter__()
 
     def has_ended(self) -> bool:
         """Tell whether it was started and is gone."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ..async_attempts import AsyncAttempts
 from ..errors import ConfigurationError
 from .base import Backend, Fail, Perform
 
@@ -22,6 +24,7 @@ def open_backend(
     lease: timedelta,
     perform: Perform,
     fail: Fail,
+    attempts: Callable[[], AsyncAttempts],
 ) -> Backend:
     """Make the backend of that name; it connects to nothing.
 
@@ -33,6 +36,7 @@ def open_backend(
         lease: How long a message is a worker's without a word from it.
         perform: Performs one attempt of a run.
         fail: Ends a run whose message was given up.
+        attempts: Returns what performs the async tasks of this process where they need no thread each.
 
     Raises:
         ConfigurationError: If there is no such backend, or it cannot work with the store.
@@ -58,11 +62,20 @@ def open_backend(
         raise ConfigurationError(
             'backend: expected "thread" or "sync" with memory://, got "dramatiq": its worker processes could not see the state.'
         )
-    return _dramatiq_backend(url, broker, namespace=namespace, lease=lease, perform=perform, fail=fail)
+    return _dramatiq_backend(
+        url, broker, namespace=namespace, lease=lease, perform=perform, fail=fail, attempts=attempts
+    )
 
 
 def _dramatiq_backend(
-    url: str, broker: Broker | str | None, *, namespace: str, lease: timedelta, perform: Perform, fail: Fail
+    url: str,
+    broker: Broker | str | None,
+    *,
+    namespace: str,
+    lease: timedelta,
+    perform: Perform,
+    fail: Fail,
+    attempts: Callable[[], AsyncAttempts],
 ) -> Backend:
     from .dramatiq import DramatiqBackend, middleware, offer_to_command_line  # noqa: PLC0415
     from .redis import RedisBackend  # noqa: PLC0415
@@ -76,7 +89,11 @@ def _dramatiq_backend(
             raise ConfigurationError(f"{setting}: expected a Redis URL such as redis://host:6379/0.") from error
         offer_to_command_line(broker)
     if isinstance(broker, RedisTransport):
-        return RedisBackend(broker, perform, fail)
+        return RedisBackend(broker, perform, fail, attempts)
     if not callable(getattr(broker, "enqueue", None)):
         raise ConfigurationError(f"broker: expected a Dramatiq broker or a Redis URL, got {broker!r}.")
+    if getattr(broker, "confirm_delivery", True) is False:
+        raise ConfigurationError(
+            "broker: expected a RabbitmqBroker that waits for confirms, or accepted runs are lost. Write confirm_delivery=True."
+        )
     return DramatiqBackend(broker, perform)

@@ -71,7 +71,11 @@ class DramatiqBackend:
             retry_when=_is_retry,
             **no_limit,
         )
-        declare(_actor_function(work, self._perform, self.settle))
+        declare(self.function_of(work))
+
+    def function_of(self, work: Work) -> Callable[[str], None]:
+        """Return what an actor calls with a run's id; it holds a worker thread until the attempt has ended."""
+        return _actor_function(work, self._perform, self.settle)
 
     @property
     def settle(self) -> Settle | None:

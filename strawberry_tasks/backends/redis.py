@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeGuard
 
 from dramatiq.errors import ConnectionClosed
 
+from ..async_attempts import AsyncAttempts
 from ..errors import QueueUnavailableError, StoreUnavailableError
 from ..lifecycle import Settle, Work
 from ..snapshot import Failure, Snapshot
@@ -16,8 +18,9 @@ from ..stores.base import Change, NewRun, Store
 from ..stores.redis import RedisStore
 from .base import Fail, Perform
 from .dramatiq import DramatiqBackend, milliseconds, priority_of
+from .redis_async import AsyncDeliveries
 from .redis_transport import DeadLetter, DeadReason, Enqueuing, RedisTransport
-from .redis_transport.delivery import Again, Done
+from .redis_transport.delivery import Again, Delivery, Done
 
 _FAILURES: Final = {
     DeadReason.DELIVERIES_EXHAUSTED: Failure(
@@ -36,13 +39,21 @@ class RedisBackend(DramatiqBackend):
         broker: The transport.
         perform: Performs one attempt of a run.
         fail: Ends a run whose message was given up.
+        attempts: Returns what performs the async tasks of this process.
     """
 
-    def __init__(self, broker: RedisTransport, perform: Perform, fail: Fail) -> None:
+    def __init__(
+        self, broker: RedisTransport, perform: Perform, fail: Fail, attempts: Callable[[], AsyncAttempts]
+    ) -> None:
         super().__init__(broker, perform)
         self._transport = broker
+        self._async = AsyncDeliveries(broker, attempts)
         self._fail = fail
-        broker.on_dead = self._bury
+        broker.dead.on_dead = self._bury
+
+    def function_of(self, work: Work) -> Callable[[str], None]:
+        """Return what an actor calls with a run's id; with an async task it returns as soon as the attempt has begun."""
+        return partial(self._begin, work) if work.is_async else super().function_of(work)
 
     @property
     def settle(self) -> Settle:
@@ -59,10 +70,17 @@ class RedisBackend(DramatiqBackend):
         except (ConnectionClosed, StoreUnavailableError) as error:
             raise QueueUnavailableError from error
         return [
-            # A run that was there has its message already.
-            store.create(run) if answer is None else store.created(run, [text.decode() for text in answer])
+            self._standing(work, run, store)
+            if answer is None
+            else store.created(run, [text.decode() for text in answer])
             for run, answer in zip(runs, answers, strict=True)
         ]
+
+    def _standing(self, work: Work, run: NewRun, store: RedisStore) -> Snapshot:
+        """Return the run that is there instead of a new one; it has a message of its own."""
+        present = store.standing(run)
+        # It may have ended in this moment.
+        return present or self.start(work, [run], store=store)[0]
 
     def _enqueuing(self, work: Work, run: NewRun, store: RedisStore) -> Enqueuing:
         message = self._message(work, run.id, run.queue, priority_of(run))
@@ -70,8 +88,15 @@ class RedisBackend(DramatiqBackend):
         enqueuing = self._transport.enqueuing(message, delay=delay)
         return Enqueuing(message, delay, store.creation(run).then(enqueuing))
 
+    def _begin(self, work: Work, run_id: str) -> None:
+        # Without one, the message is in other hands by now.
+        if (delivery := self._transport.in_flight(run_id)) is not None:
+            self._async.begin(work, delivery, partial(self._settle_by, delivery))
+
     def _settle(self, store: Store, change: Change) -> int | None:
-        delivery = self._transport.in_flight(change.run_id)
+        return self._settle_by(self._transport.in_flight(change.run_id), store, change)
+
+    def _settle_by(self, delivery: Delivery | None, store: Store, change: Change) -> int | None:
         status = change.values.get("status")
         if delivery is None or status is None or not self._is_beside(store):
             return store.apply([change])[0]

@@ -19,7 +19,8 @@ def record_and_send(store: Store, runs: Sequence[NewRun], send: Callable[[NewRun
     try:
         for run in runs:
             started.append(store.create(run))
-            send(run)
+            if started[-1].id == run.id:  # Else it is a live run of its key, with a message of its own.
+                send(run)
     except StoreUnavailableError as error:
         raise QueueUnavailableError from error
     return started

@@ -32,13 +32,15 @@ def task(info: Info, id: strawberry.ID) -> TaskHandle | None:
 
 def tasks(
     info: Info,
+    *,
     status: list[TaskStatus] | None = None,
     name: str | None = None,
+    tag: str | None = None,
     first: int | None = None,
     after: str | None = None,
 ) -> TaskHandleConnection:
     """The viewer's own runs, newest first; staff sees everybody's."""
-    wanted = _Wanted(status=status, name=name, first=MAX_PAGE if first is None else first, after=after)
+    wanted = _Wanted(status=status, name=name, tag=tag, first=MAX_PAGE if first is None else first, after=after)
     return resolve(_tasks(info, wanted))  # type: ignore[return-value]  # graphql-core awaits it
 
 
@@ -133,11 +135,14 @@ class _Wanted(NamedTuple):
 
     status: Sequence[TaskStatus] | None
     name: str | None
+    tag: str | None
     first: int
     after: str | None
 
     def matches(self, run: Snapshot) -> bool:
-        return (not self.status or run.status in self.status) and (self.name is None or run.name == self.name)
+        if self.status and run.status not in self.status:
+            return False
+        return self.name in {None, run.name} and (self.tag is None or self.tag in run.tags)
 
 
 async def _tasks(info: Info, wanted: _Wanted) -> TaskHandleConnection:

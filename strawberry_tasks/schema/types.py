@@ -64,6 +64,7 @@ class TaskHandle:
     attempt: int = strawberry.field(description="The current or last attempt; 1 is the first, 0 before any.")
     max_retries: int = strawberry.field(description="How many attempts may follow the first.")
     cancel_requested: bool = strawberry.field(description="Whether somebody asked for it to stop.")
+    tags: list[str] = strawberry.field(description="Words to find it by.")
     retry_of: strawberry.ID | None = strawberry.field(description="The run that this one repeats.")
     created_at: datetime = strawberry.field(description="When it was started.")
     scheduled_for: datetime | None = strawberry.field(
@@ -129,7 +130,7 @@ def handle_values(run: Snapshot, *, internals: bool) -> dict[str, Any]:
     copied = {name: getattr(run, name) for name in _COPIED}
     retry_of = None if run.retry_of is None else strawberry.ID(run.retry_of)
     run_id = strawberry.ID(run.id)
-    return {**copied, "id": run_id, "task_id": run_id, "failure": failure, "retry_of": retry_of}
+    return {**copied, "id": run_id, "task_id": run_id, "failure": failure, "retry_of": retry_of, "tags": list(run.tags)}
 
 
 _COPIED: Sequence[str] = (

@@ -44,6 +44,18 @@ class NewRun:
     retry_of: str | None = None
     """The run that it repeats."""
 
+    expires: timedelta | None = None
+    """How long from now until it must have started; ``None`` is for ever."""
+
+    key: str | None = None
+    """While a run of its task with that key is live, there is no other one."""
+
+    tags: Sequence[str] = ()
+    """Words to find it by."""
+
+    priority: int = 0
+    """How urgent it is in its queue; the higher, the sooner."""
+
 
 class Record(NamedTuple):
     """A run, and what it was started with."""
@@ -60,7 +72,7 @@ class Claim(NamedTuple):
 
     snapshot: Snapshot
     """The run as RUNNING; ``snapshot.attempt`` is the token that fences every later write. It is terminal if the claim itself
-    has ended the run, since its last attempt was lost."""
+    has ended the run, since its last attempt was lost, or its first one comes too late."""
 
     arguments: str
     """The encoded arguments, as `NewRun` gave them."""
@@ -176,7 +188,10 @@ class Store(Protocol):
     """
 
     def create(self, run: NewRun) -> Snapshot:
-        """Record a run as PENDING, version 1; a run of that id that is there already comes back as it is."""
+        """Record a run as PENDING, version 1; a run of that id that is there already comes back as it is.
+
+        So does the live run of the same task that has its ``key``: look at the id.
+        """
 
     def discard(self, run_id: str) -> None:
         """Forget a run that no worker has claimed, because its message could not be sent.
@@ -188,8 +203,8 @@ class Store(Protocol):
         """Start the next attempt: RUNNING, leased, ``attempt`` raised by 1, progress and failure cleared.
 
         ``started_at`` becomes now, ``scheduled_for`` is cleared. A RUNNING run is `Busy` as long as its lease has not lapsed;
-        then its attempt is lost as in `sweep`, and the next one starts if there is one. Returns ``None`` if there is no such
-        run or it was terminal.
+        then its attempt is lost as in `sweep`, and the next one starts if there is one. A run whose first attempt comes too
+        late is FAILED with `EXPIRED`. Returns ``None`` if there is no such run or it was terminal.
 
         Args:
             run_id: Which run.
@@ -204,6 +219,7 @@ class Store(Protocol):
 
         They become RETRYING, due now; FAILED with `WORKER_LOST`, if no retry is left; CANCELED, if that was asked for. When
         nobody has renewed a lease for longer than one, as during an outage of the store, nothing is taken for another lease.
+        Runs that were not started in time are FAILED with `EXPIRED`.
 
         Returns:
             Those that have ended by it.
@@ -272,6 +288,9 @@ MAX_SWEPT: Final = 100
 
 WORKER_LOST: Final = Failure(code="WORKER_LOST", message="The worker that ran the task was lost.")
 """The failure of an attempt whose lease has lapsed."""
+
+EXPIRED: Final = Failure(code="EXPIRED", message="The task was not started in time.")
+"""The failure of a run whose first attempt comes too late."""
 
 LIVE_TTL = timedelta(days=7)
 """How long the record of a run that has not ended is kept, since its last change and beyond its delay."""

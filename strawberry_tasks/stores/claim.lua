@@ -2,9 +2,9 @@
 -- KEYS[1]  {prefix}run:{id}    the record
 -- ARGV[1]  prefix    ARGV[2]  id    ARGV[3]  the caller's token
 -- ARGV[4]  the lease, ms    ARGV[5]  how long a record is kept, ms    ARGV[6]  the same once it has ended
--- ARGV[7]  the failure of an attempt whose worker was lost
+-- ARGV[7]  the failure of an attempt whose worker was lost    ARGV[8]  the failure of a run that was not started in time
 -- Returns the record, name and value in turn; the ms until the lease of another attempt lapses; or false if the run is gone or
--- was terminal before. A run that has lost its last attempt comes back as it has ended.
+-- was terminal before. A run that has lost its last attempt, or comes too late, comes back as it has ended.
 local prefix, id, token = ARGV[1], ARGV[2], ARGV[3]
 local lease, live_ttl, result_ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local status, present_token = unpack(redis.call('HMGET', KEYS[1], 'status', 'token'))
@@ -31,7 +31,16 @@ if status == 'RUNNING' then
   end
 end
 
-local attempt, version, owner = unpack(redis.call('HMGET', KEYS[1], 'attempt', 'version', 'owner'))
+local attempt, version, owner, start_by = unpack(
+  redis.call('HMGET', KEYS[1], 'attempt', 'version', 'owner', 'start_by')
+)
+if start_by and start_by ~= '' and not attempt then
+  if tonumber(start_by) <= now_millis() then
+    expire(prefix, id, result_ttl, ARGV[8])
+    return redis.call('HGETALL', KEYS[1])
+  end
+  redis.call('ZREM', prefix .. 'expiring', id)
+end
 version = text(version + 1)
 redis.call('HDEL', KEYS[1], 'progress', 'progress_current', 'progress_total', 'progress_message', 'failure', 'scheduled_for')
 redis.call(

@@ -5,21 +5,42 @@
 -- ARGV[1]  prefix    ARGV[2]  id    ARGV[3]  owner, or ''
 -- ARGV[4]  how long the record is kept, ms, the delay not counted
 -- ARGV[5]  delay, ms, or ''
--- ARGV[6…] the other fields, name and value in turn
--- Returns {created_at, scheduled_for or ''} in ms since the epoch, or false if the run was there.
+-- ARGV[6]  ms from now until it must have started, or ''
+-- ARGV[7]  {prefix}key:{name}:{key}, or ''
+-- ARGV[8…] the other fields, name and value in turn
+-- Returns {created_at, scheduled_for or '', start_by or ''} in ms since the epoch, or false if the run was there, or another one
+-- of its key.
 local prefix, id, owner = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return false
 end
+if ARGV[7] ~= '' then
+  local holder = redis.call('GET', ARGV[7])
+  local status = holder and redis.call('HGET', prefix .. 'run:' .. holder, 'status')
+  if status and not is_terminal(status) then
+    return false
+  end
+end
 
 local micros = now_micros()
-local created, scheduled, ttl = millis(micros), '', tonumber(ARGV[4])
+local created, scheduled, start_by, ttl = millis(micros), '', '', tonumber(ARGV[4])
 if ARGV[5] ~= '' then
   scheduled = millis(micros + ARGV[5] * 1000)
   ttl = ttl + ARGV[5]
 end
-redis.call('HSET', KEYS[1], 'created_at', created, 'scheduled_for', scheduled, unpack(ARGV, 6))
+if ARGV[6] ~= '' then
+  start_by = millis(micros + ARGV[6] * 1000)
+  redis.call('ZADD', prefix .. 'expiring', start_by, id)
+  ttl = math.max(ttl, ARGV[4] + ARGV[6])
+  keep(prefix .. 'expiring', ttl)
+end
+redis.call(
+  'HSET', KEYS[1], 'created_at', created, 'scheduled_for', scheduled, 'start_by', start_by, unpack(ARGV, 8)
+)
 redis.call('PEXPIRE', KEYS[1], text(ttl))
+if ARGV[7] ~= '' then
+  redis.call('SET', ARGV[7], id, 'PX', text(ttl))
+end
 
 for i = 2, #KEYS do
   -- The oldest are the likeliest to be gone; random ones keep a long-lived oldest run from hiding the rest.
@@ -36,4 +57,4 @@ for i = 2, #KEYS do
 end
 keep_indexes(prefix, owner, ttl)
 announce(prefix, id, owner, '1')
-return {created, scheduled}
+return {created, scheduled, start_by}

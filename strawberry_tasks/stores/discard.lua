@@ -8,6 +8,7 @@ if status ~= 'PENDING' or (attempt and attempt ~= '' and attempt ~= '0') then
   return 0
 end
 
+free(prefix, id)
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', prefix .. 'runs', id)
 if owner and owner ~= '' then

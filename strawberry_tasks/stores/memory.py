@@ -13,6 +13,7 @@ from ..status import TaskStatus
 from .base import (
     ALL_TOPIC,
     CANCEL_TOPIC,
+    EXPIRED,
     LEASE,
     LIVE_TTL,
     MAX_SWEPT,
@@ -62,6 +63,10 @@ class _Record:
     def snapshot(self) -> Snapshot:
         return from_fields(self.fields)
 
+    @property
+    def is_terminal(self) -> bool:
+        return TaskStatus(self.fields["status"]).is_terminal
+
     def change(self, **values: object) -> None:
         self.fields |= to_fields({"version": int(self.fields["version"]) + 1, **values})
 
@@ -69,6 +74,13 @@ class _Record:
         """Change it for the last time."""
         self.change(completed_at=now, expires_at=now + ttl, scheduled_for=None, **values)
         self.expires, self.lapses = now + ttl, None
+
+
+def _is_late(record: _Record, now: datetime) -> bool:
+    if not record.fields["start_by"] or record.fields["status"] != TaskStatus.PENDING:
+        return False
+    run = record.snapshot
+    return run.attempt == 0 and run.start_by is not None and run.start_by <= now
 
 
 class MemoryStore:
@@ -96,7 +108,7 @@ class MemoryStore:
     def create(self, run: NewRun) -> Snapshot:
         """Record a run as PENDING; one of that id that is there already comes back as it is."""
         with self._lock:
-            if record := self._find(run.id):
+            if record := self._find(run.id) or self._find_live(run.name, run.key):
                 return record.snapshot
             if self._created % _PRUNE_EVERY == 0:
                 self._prune()
@@ -112,12 +124,16 @@ class MemoryStore:
                     "owner": run.owner,
                     "claims": run.claims,
                     "retry_of": run.retry_of,
+                    "key": run.key,
+                    "tags": run.tags,
+                    "priority": run.priority,
+                    "start_by": None if run.expires is None else now + run.expires,
                     "created_at": now,
                     "scheduled_for": None if run.delay is None else now + run.delay,
                 }
             )
             self._created += 1
-            expires = now + LIVE_TTL + (run.delay or timedelta())
+            expires = now + LIVE_TTL + max(run.delay or timedelta(), run.expires or timedelta())
             record = _Record(fields=fields, arguments=run.arguments, expires=expires)
             self._records[run.id] = record
             self._publish(record)
@@ -149,6 +165,8 @@ class MemoryStore:
                     return Busy(lapses - now)
                 if (ended := self._lose(record, now)).is_terminal:
                     return Claim(snapshot=ended, arguments=record.arguments)
+            if _is_late(record, now):
+                return Claim(snapshot=self._expire(record, now), arguments=record.arguments)
             record.change(
                 status=TaskStatus.RUNNING,
                 attempt=record.snapshot.attempt + 1,
@@ -175,11 +193,12 @@ class MemoryStore:
         """Take runs from attempts whose lease has lapsed, and return those that have ended by it."""
         with self._lock:
             now = self._clock()
-            if self._pulse(now) > now:
-                return []
-            lapsed = (record for record in self._records.values() if record.lapses is not None and record.lapses <= now)
-            taken = list(itertools.islice(lapsed, MAX_SWEPT))
-            records = [Record(self._lose(record, now), record.arguments) for record in taken]
+            late = [record for record in self._records.values() if _is_late(record, now)][:MAX_SWEPT]
+            records = [Record(self._expire(record, now), record.arguments) for record in late]
+            if self._pulse(now) <= now:
+                lapsed = (record for record in self._records.values() if record.lapses and record.lapses <= now)
+                taken = list(itertools.islice(lapsed, MAX_SWEPT))
+                records += [Record(self._lose(record, now), record.arguments) for record in taken]
         return [record for record in records if record.snapshot.is_terminal]
 
     def cancel(self, run_id: str) -> Record | None:
@@ -284,6 +303,18 @@ class MemoryStore:
             record.end(now, self._result_ttl, status=TaskStatus.FAILED, failure=WORKER_LOST)
         self._publish(record)
         return record.snapshot
+
+    def _expire(self, record: _Record, now: datetime) -> Snapshot:
+        record.end(now, self._result_ttl, status=TaskStatus.FAILED, failure=EXPIRED)
+        self._publish(record)
+        return record.snapshot
+
+    def _find_live(self, name: str, key: str | None) -> _Record | None:
+        if key is None:
+            return None
+        texts = {"name": name, "key": key}
+        holders = [record for record in self._records.values() if texts.items() <= record.fields.items()]
+        return next((record for record in holders if self._find(record.fields["id"]) and not record.is_terminal), None)
 
     def _find(self, run_id: str) -> _Record | None:
         record = self._records.get(run_id)

@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError
 from ..snapshot import Snapshot, from_fields, from_millis, to_fields
 from ..status import TaskStatus
 from .base import (
+    EXPIRED,
     LEASE,
     LIVE_TTL,
     MAX_SWEPT,
@@ -44,6 +45,7 @@ _CREATE, _CLAIM, _APPLY, _DISCARD, _LIST = map(_load, ("create", "claim", "apply
 _RENEW, _SWEEP, _CANCEL = map(_load, ("renew", "sweep", "cancel"))
 _LEASES: Final = (Lease.LOST, Lease.HELD, Lease.CANCELED)
 _LOST: Final = to_fields({"failure": WORKER_LOST})["failure"]
+_LATE: Final = to_fields({"failure": EXPIRED})["failure"]
 
 
 class RedisStore:
@@ -76,12 +78,21 @@ class RedisStore:
             answer = self._call(call, repeatable=True)
             if answer is not None:
                 return self.created(run, answer)
-            (present,) = self.read([run.id])
+            present = self.standing(run)
             if present is not None:
                 return present
 
+    def standing(self, run: NewRun) -> Snapshot | None:
+        """Return the run that stands in the way of another one: of its id, or the live one of its key."""
+        (present,) = self.read([run.id])
+        if present is not None or run.key is None:
+            return present
+        (holder,) = self._connections.exchange([("GET", self._holder(run))], repeatable=True)
+        present = None if holder is None else self.read([holder])[0]
+        return None if present is None or present.is_terminal else present
+
     def creation(self, run: NewRun) -> Call:
-        """Return the call that records a run; it may be joined with another. It answers nothing if the run was there."""
+        """Return the call that records a run; it may be joined with another. It answers nothing if `standing` tells why."""
         return _CREATE.call(
             [self._key(run.id), self._index(None), *([self._index(run.owner)] if run.owner else [])],
             self._prefix,
@@ -89,6 +100,8 @@ class RedisStore:
             run.owner or "",
             max(_LIVE_MS, self._result_ms),
             _millis(run.delay),
+            _millis(run.expires),
+            self._holder(run) if run.key else "",
             "arguments",
             run.arguments,
             *_flat(to_fields(_new_values(run))),
@@ -96,12 +109,8 @@ class RedisStore:
 
     def created(self, run: NewRun, answer: Sequence[str]) -> Snapshot:
         """Return the run as `creation` has recorded it."""
-        created_at, scheduled_for = answer
-        return Snapshot(
-            **_new_values(run),
-            created_at=from_millis(int(created_at)),
-            scheduled_for=from_millis(int(scheduled_for)) if scheduled_for else None,
-        )
+        created_at, scheduled_for, start_by = (from_millis(int(millis)) if millis else None for millis in answer)
+        return Snapshot(**_new_values(run), created_at=created_at, scheduled_for=scheduled_for, start_by=start_by)
 
     def discard(self, run_id: str) -> None:
         """Forget a run that no worker has claimed."""
@@ -110,7 +119,7 @@ class RedisStore:
     def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
         """Start the next attempt of a run, unless it is gone, terminal, or leased to another attempt."""
         call = _CLAIM.call(
-            [self._key(run_id)], self._prefix, run_id, token, self._lease_ms, _LIVE_MS, self._result_ms, _LOST
+            [self._key(run_id)], self._prefix, run_id, token, self._lease_ms, _LIVE_MS, self._result_ms, _LOST, _LATE
         )
         answer = self._call(call, repeatable=bool(token))
         if answer is None:
@@ -128,10 +137,16 @@ class RedisStore:
     def sweep(self) -> list[Record]:
         """Take runs from attempts whose lease has lapsed, and return those that have ended by it."""
         call = _SWEEP.call(
-            [f"{self._prefix}leases"], self._prefix, self._lease_ms, _LIVE_MS, self._result_ms, _LOST, MAX_SWEPT
+            [f"{self._prefix}leases", f"{self._prefix}expiring"],
+            self._prefix,
+            self._lease_ms,
+            _LIVE_MS,
+            self._result_ms,
+            _LOST,
+            _LATE,
+            MAX_SWEPT,
         )
-        _, *records = self._call(call)
-        return [_record(record) for record in records]
+        return [_record(record) for record in self._call(call)]
 
     def cancel(self, run_id: str) -> Record | None:
         """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""
@@ -208,6 +223,9 @@ class RedisStore:
     def _key(self, run_id: str) -> str:
         return f"{self._prefix}run:{run_id}"
 
+    def _holder(self, run: NewRun) -> str:
+        return f"{self._prefix}key:{run.name}:{run.key}"
+
     def _index(self, owner: str | None) -> str:
         return f"{self._prefix}runs" if owner is None else f"{self._prefix}owner:{owner}"
 
@@ -223,6 +241,9 @@ def _new_values(run: NewRun) -> dict[str, Any]:
         "owner": run.owner,
         "claims": run.claims,
         "retry_of": run.retry_of,
+        "key": run.key,
+        "tags": tuple(run.tags),
+        "priority": run.priority,
     }
 
 

@@ -1,6 +1,8 @@
 -- What every script begins with. A run's record is a hash, {prefix}run:{id}: the text fields of a snapshot, and `arguments`.
 -- Its id stands in two sorted sets by the microsecond of its creation: {prefix}runs, and {prefix}owner:{owner} if it has one.
 -- While it is RUNNING, {prefix}leases, a sorted set, tells the millisecond at which its attempt is lost unless it renews that.
+-- One that has to be started by some time stands in {prefix}expiring, a sorted set by that millisecond, until its first attempt.
+-- {prefix}key:{name}:{key} holds the id of the live run of that task and key.
 -- Fields that only the scripts know: `token`, of the claim that began the attempt, and `lost`, the attempt that was lost last.
 
 local call = redis.call
@@ -52,13 +54,39 @@ local function announce(prefix, id, owner, version)
   end
 end
 
+-- Gives free what a live run holds.
+local function free(prefix, id)
+  local name, key, start_by = unpack(redis.call('HMGET', prefix .. 'run:' .. id, 'name', 'key', 'start_by'))
+  if key and key ~= '' then
+    local holder = prefix .. 'key:' .. name .. ':' .. key
+    if redis.call('GET', holder) == id then
+      redis.call('DEL', holder)
+    end
+  end
+  if start_by and start_by ~= '' then
+    redis.call('ZREM', prefix .. 'expiring', id)
+  end
+  redis.call('ZREM', prefix .. 'leases', id)
+end
+
 -- Dates the end of a run, and gives free what it held.
 local function finish(prefix, id, ttl)
   local key, micros = prefix .. 'run:' .. id, now_micros()
   redis.call('HSET', key, 'completed_at', millis(micros), 'expires_at', millis(micros + ttl * 1000))
   redis.call('HDEL', key, 'scheduled_for')
   redis.call('PEXPIRE', key, text(ttl))
-  redis.call('ZREM', prefix .. 'leases', id)
+  free(prefix, id)
+end
+
+-- Ends a run that was not started in time.
+local function expire(prefix, id, ttl, failure)
+  local key = prefix .. 'run:' .. id
+  local version, owner = unpack(redis.call('HMGET', key, 'version', 'owner'))
+  version = text(version + 1)
+  redis.call('HSET', key, 'status', 'FAILED', 'version', version, 'failure', failure)
+  finish(prefix, id, ttl)
+  keep_indexes(prefix, owner, ttl)
+  announce(prefix, id, owner, version)
 end
 
 -- Leases an attempt from now on.

@@ -76,7 +76,7 @@ class Stage:
         """Start a worker process that goes this way; it ends with the block."""
         self._workers += 1
         worker = Worker(
-            "tests.faults.worker",
+            "tests.faults.worker:broker",
             environment=self.settings(proxy).environment,
             log=self.directory / f"worker-{self._workers}.log",
             threads=threads,

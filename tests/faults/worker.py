@@ -6,3 +6,4 @@ from tests.apps.settings import Settings
 from tests.faults.tasks import make_tasks
 
 tasks = make_tasks(Settings.from_environment()).tasks
+broker = tasks.broker

@@ -36,7 +36,8 @@ class WorkerBoundary(Middleware):
         """Give back at once what no thread has begun: Dramatiq would wait for those that have."""
         waiting = []
         for item in iter_queue(worker.work_queue):  # type: ignore[no-untyped-call]
-            waiting.append(item.message)
+            # A pair before Dramatiq 2.2.
+            waiting.append(item[1] if isinstance(item, tuple) else item.message)
             worker.work_queue.task_done()
         try:
             self._transport.stop_intake([message for message in waiting if isinstance(message, Delivery)])

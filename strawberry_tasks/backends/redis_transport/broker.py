@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import redis
 from dramatiq.broker import Consumer
@@ -19,34 +19,17 @@ from ...stores.redis_connections import Server
 from ...stores.redis_link import CONNECTION_OPTIONS, redis_url
 from ...stores.redis_script import Call
 from .boundary import WorkerBoundary
-from .calls import QueueCalls
+from .calls import BATCH, Enqueuing, QueueCalls
 from .consumer import RedisConsumer
+from .dead_letters import DeadLetters
 from .delivery import Again, Dead, Delivery, Done, Outcome
 from .durability import warn_of_losses
 from .flight import Flight
 from .inbox import Inbox
 from .keeper import Keeper
-from .letters import DeadLetter, DeadReason, QueueDepth, dead_letter, decoded, reason_for
+from .letters import DeadLetter, DeadReason, QueueDepth, dead_letter, decoded, reason_for, rows
 from .link import Link, Sleeper
-
-MAX_PRIORITY: Final = 1000
-"""Priorities beyond this, or below its negative, count as this."""
-
-BATCH: Final = 500
-"""How many messages are enqueued in one transaction: it holds up the server for some 20 ms."""
-
-
-class Enqueuing(NamedTuple):
-    """A message, and the call that enqueues it."""
-
-    message: Message[Any]
-    """The message."""
-
-    delay: int | None
-    """Milliseconds until it may be delivered."""
-
-    call: Call
-    """`RedisTransport.enqueuing`, maybe joined with another."""
+from .priority import priority_of
 
 
 class RedisTransport(RedisBroker):
@@ -61,7 +44,8 @@ class RedisTransport(RedisBroker):
         dead_ttl: How long dead letters are kept.
 
     Attributes:
-        on_dead: Told about each message that was given up, by some worker; told again if it raises.
+        dead: The messages that were given up.
+        on_leave: Called when the worker ends, before what is still in flight is given back.
         stopping: Whether the worker of this process comes to its end, and takes no more messages.
     """
 
@@ -83,9 +67,10 @@ class RedisTransport(RedisBroker):
             middleware=[WorkerBoundary(self), *inner],
             dead_message_ttl=dead_ttl // timedelta(milliseconds=1),
         )
-        self.on_dead: Callable[[DeadLetter], None] | None = None
+        self.on_leave: Callable[[], None] | None = None
         self.stopping = False
         self._calls = QueueCalls(namespace, lease=lease, max_deliveries=max_deliveries, dead_ttl=dead_ttl)
+        self.dead = DeadLetters(self._link, self._calls, self._priority)
         self._flight = Flight()
         self._inboxes: dict[str, Inbox] = {}
         # A process that holds nothing is heard of by its fetches, and must not seem to have been cut off in between.
@@ -240,10 +225,8 @@ class RedisTransport(RedisBroker):
                 raise
             self._let_go(delivery)
         if is_ours and isinstance(outcome, Dead):
-            self._tell(
-                delivery.queue_name,
-                DeadLetter(delivery.message_id, DeadReason(outcome.reason), decoded(outcome.message), None),
-            )
+            letter = DeadLetter(delivery.message_id, DeadReason(outcome.reason), decoded(outcome.message), None)
+            self.dead.tell(delivery.queue_name, letter)
         return None
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
@@ -278,10 +261,10 @@ class RedisTransport(RedisBroker):
         wait, leased, news = self._link.call(self._calls.fetch(queue, limit), repeatable=False)
         inbox = self.inbox(queue)
         found = []
-        for message_id, token, suspect, data in _rows(leased, 4):
+        for message_id, token, suspect, data in rows(leased, 4):
             message = decoded(data)
             if message is None:
-                self._bury_undecodable(queue, message_id, token, data)
+                self.dead.bury_undecodable(queue, message_id, token, data)
                 continue
             if message.queue_name != queue:
                 message = message.copy(queue_name=queue)
@@ -291,8 +274,8 @@ class RedisTransport(RedisBroker):
         inbox.put(found)
         if found:
             self._keeper.start()
-        for message_id, reason, data in _rows(news, 3):
-            self._tell(queue, dead_letter(message_id, reason, data))
+        for message_id, reason, data in rows(news, 3):
+            self.dead.tell(queue, dead_letter(message_id, reason, data))
         if found or wait == 0:
             return 0.0
         return self._longest_sleep if wait < 0 else min(wait / 1000, self._longest_sleep)
@@ -306,6 +289,8 @@ class RedisTransport(RedisBroker):
 
     def abandon(self, queue: str) -> None:
         """Give back all that is left of a queue when the worker ends; outcomes that still wait are written."""
+        if self.on_leave is not None:
+            self.on_leave()
         left = self._flight.by_queue().get(queue, [])
         try:
             for delivery in left:
@@ -314,37 +299,6 @@ class RedisTransport(RedisBroker):
             self.give_back([delivery for delivery in left if delivery.outcome is None])
         except ConnectionClosed as error:
             self.logger.warning("%d messages wait for their leases to lapse: %s", len(left), error)
-
-    def dead_letters(self, queue: str, *, first: int = 100) -> list[DeadLetter]:
-        """Return the dead letters of a queue, the latest first.
-
-        Raises:
-            ConnectionClosed: If Redis does not answer.
-        """
-        rows = _rows(self._link.call(self._calls.letters(queue, first)), 4)
-        return [dead_letter(message_id, reason, data, at) for message_id, at, reason, data in rows]
-
-    def retry_dead(self, queue: str, letters: Iterable[DeadLetter]) -> int:
-        """Move dead letters back to their queue; return how many were there and can be decoded.
-
-        Raises:
-            ConnectionClosed: If Redis does not answer.
-        """
-        calls = [
-            self._calls.revive(queue, letter.message_id, message.encode(), priority=self._priority(message))
-            for letter in letters
-            if (message := letter.message) is not None
-        ]
-        return sum(self._link.call_each(calls)) if calls else 0
-
-    def purge_dead(self, queue: str, letters: Iterable[DeadLetter] | None = None) -> int:
-        """Delete dead letters, by default all; return how many.
-
-        Raises:
-            ConnectionClosed: If Redis does not answer.
-        """
-        ids = None if letters is None else [letter.message_id for letter in letters]
-        return 0 if ids == [] else int(self._link.call(self._calls.purge(queue, ids or ())))
 
     def depth(self, queue: str) -> QueueDepth:
         """Count the messages of a queue.
@@ -432,25 +386,9 @@ class RedisTransport(RedisBroker):
             finally:
                 delivery.lock.release()
 
-    def _bury_undecodable(self, queue: str, message_id: bytes, token: int, data: bytes) -> None:
-        self.logger.error("Moved message %r of queue %r to the dead letters: it cannot be decoded.", message_id, queue)
-        self._link.call(self._calls.bury(queue, message_id.decode(), token, data, DeadReason.UNDECODABLE))
-        self._tell(queue, DeadLetter(message_id.decode(), DeadReason.UNDECODABLE, None, None))
-
-    def _tell(self, queue: str, letter: DeadLetter) -> None:
-        try:
-            if self.on_dead is not None:
-                self.on_dead(letter)
-            self._link.send("ZREM", self._calls.key(queue, "untold"), letter.message_id)
-        except Exception as error:  # noqa: BLE001 - the worker's boundary
-            # It stays among the untold, and the next fetch after a lease tells about it again.
-            self.logger.warning("The end of message %s could not be told yet: %s", letter.message_id, error)
-
     def _priority(self, message: Message[Any]) -> int:
         actor = self.actors.get(message.actor_name)
-        by_actor = actor.options.get("broker_priority", 0) if actor else 0
-        priority = int(message.options.get("broker_priority", by_actor))
-        return max(-MAX_PRIORITY, min(MAX_PRIORITY, priority))
+        return priority_of(message, actor.options if actor else {})
 
     def __getattr__(self, name: str) -> Any:
         # The base class makes up commands for every name that begins with "do_".
@@ -464,7 +402,3 @@ def _without_eta(message: Message[Any]) -> Message[Any]:
     message = message.copy()
     del message.options["eta"]
     return message
-
-
-def _rows(flat: Sequence[Any], width: int) -> Iterable[tuple[Any, ...]]:
-    return zip(*[iter(flat)] * width, strict=True)

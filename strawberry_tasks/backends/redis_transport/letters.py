@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -81,6 +82,11 @@ def decoded(data: bytes) -> Message[Any] | None:
         return Message.decode(data)
     except DecodeError:
         return None
+
+
+def rows(flat: Sequence[Any], width: int) -> Iterable[tuple[Any, ...]]:
+    """Cut the answer of a script into rows."""
+    return zip(*[iter(flat)] * width, strict=True)
 
 
 def reason_for(error: BaseException | None) -> DeadReason:

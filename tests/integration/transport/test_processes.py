@@ -76,4 +76,4 @@ def test_a_message_that_kills_every_worker_ends_in_the_dead_letters(
         wait_until(lambda: pids(client, f"{namespace}-ended:m"), "another one is performed")
 
     assert len(pids(client, f"{namespace}-begun:kill")) == 2
-    assert [letter.reason for letter in transport.dead_letters(QUEUE)] == ["DELIVERIES_EXHAUSTED"]
+    assert [letter.reason for letter in transport.dead.read(QUEUE)] == ["DELIVERIES_EXHAUSTED"]

@@ -192,7 +192,7 @@ def test_a_message_that_kills_its_workers_is_buried(make_transport: MakeTranspor
     """After so many lapsed leases a message goes to the dead letters, and its owner is told."""
     transport = make_transport(lease=timedelta(milliseconds=30), max_deliveries=3)
     told: list[tuple[str, str]] = []
-    transport.on_dead = lambda letter: told.append((letter.message_id, letter.reason))
+    transport.dead.on_dead = lambda letter: told.append((letter.message_id, letter.reason))
     transport.enqueue(message("poison"))
     deliveries = 0
 
@@ -209,7 +209,7 @@ def test_a_message_that_kills_its_workers_is_buried(make_transport: MakeTranspor
 
     assert deliveries == 3
     assert told == [("poison", "DELIVERIES_EXHAUSTED")]
-    (letter,) = transport.dead_letters(QUEUE)
+    (letter,) = transport.dead.read(QUEUE)
     assert letter.reason == "DELIVERIES_EXHAUSTED"
     assert transport.depth(QUEUE) == (0, 0, 0, 1)
 
@@ -228,7 +228,7 @@ def test_what_was_never_begun_is_not_blamed(make_transport: MakeTransport) -> No
 
     wait_until(deliver, "one message is buried")
 
-    assert [letter.message_id for letter in transport.dead_letters(QUEUE)] == ["poison"]
+    assert [letter.message_id for letter in transport.dead.read(QUEUE)] == ["poison"]
     wait_until(lambda: ids(take(transport)) == ["innocent"], "the other one is delivered")
 
 
@@ -251,8 +251,8 @@ def test_an_owner_that_could_not_be_told_is_told_again(make_transport: MakeTrans
         make_transport(lease=timedelta(milliseconds=100)),
     )
     told: list[str] = []
-    failing.on_dead = lambda letter: 1 / 0  # type: ignore[assignment, func-returns-value]
-    other.on_dead = lambda letter: told.append(letter.message_id)
+    failing.dead.on_dead = lambda letter: 1 / 0  # type: ignore[assignment, func-returns-value]
+    other.dead.on_dead = lambda letter: told.append(letter.message_id)
     failing.enqueue(message("m"))
     (delivery,) = take(failing)
 
@@ -335,7 +335,7 @@ def test_a_rejected_message_becomes_a_dead_letter(
 
     consumer.nack(delivery)
 
-    (letter,) = transport.dead_letters(QUEUE)
+    (letter,) = transport.dead.read(QUEUE)
     assert (letter.message_id, letter.reason, letter.traceback) == ("m", reason, "Traceback: it went wrong")
     assert transport.depth(QUEUE) == (0, 0, 0, 1)
     consumer.close()
@@ -349,7 +349,7 @@ def test_what_cannot_be_decoded_becomes_a_dead_letter(transport: RedisTransport,
     taken = take(transport)
 
     assert ids(taken) == ["good"]
-    (letter,) = transport.dead_letters(QUEUE)
+    (letter,) = transport.dead.read(QUEUE)
     assert (letter.message_id, letter.reason, letter.message) == ("bad", "UNDECODABLE", None)
 
 
@@ -359,15 +359,15 @@ def test_dead_letters_can_be_retried_and_purged(transport: RedisTransport) -> No
         transport.enqueue(message(name))
     for delivery in take(transport):
         transport.settle(delivery, Dead("FAILED", delivery.encode()))
-    letters = {letter.message_id: letter for letter in transport.dead_letters(QUEUE)}
+    letters = {letter.message_id: letter for letter in transport.dead.read(QUEUE)}
 
-    retried = transport.retry_dead(QUEUE, [letters["b"]])
-    purged = transport.purge_dead(QUEUE, [letters["a"]])
+    retried = transport.dead.retry(QUEUE, [letters["b"]])
+    purged = transport.dead.purge(QUEUE, [letters["a"]])
 
     assert (retried, purged) == (1, 1)
     assert ids(take(transport)) == ["b"]
-    assert [letter.message_id for letter in transport.dead_letters(QUEUE)] == ["c"]
-    assert transport.purge_dead(QUEUE) == 1
+    assert [letter.message_id for letter in transport.dead.read(QUEUE)] == ["c"]
+    assert transport.dead.purge(QUEUE) == 1
     assert transport.depth(QUEUE).dead == 0
 
 
@@ -381,7 +381,7 @@ def test_dead_letters_are_kept_for_a_while(make_transport: MakeTransport, client
 
     wait_until(lambda: not client.exists(f"{transport.namespace}:queue:{QUEUE}:letters"), "the letter is gone")
 
-    assert transport.dead_letters(QUEUE) == []
+    assert transport.dead.read(QUEUE) == []
 
 
 def test_delays_need_no_queue_of_their_own(transport: RedisTransport) -> None:

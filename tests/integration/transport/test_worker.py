@@ -295,7 +295,7 @@ def test_a_fetched_message_that_was_lost_is_skipped(transport: RedisTransport, s
 def test_an_unknown_actor_does_not_stop_the_worker(transport: RedisTransport, start_worker: StartWorker) -> None:
     """A message of an actor that nobody declared goes to the dead letters, and its owner is told."""
     told: list[str] = []
-    transport.on_dead = lambda letter: told.append(f"{letter.message_id} {letter.reason}")
+    transport.dead.on_dead = lambda letter: told.append(f"{letter.message_id} {letter.reason}")
     performed = threading.Event()
 
     @dramatiq.actor(broker=transport, queue_name=QUEUE)
@@ -308,7 +308,7 @@ def test_an_unknown_actor_does_not_stop_the_worker(transport: RedisTransport, st
 
     assert performed.wait(5)
     wait_until(lambda: told == ["stray UNKNOWN_ACTOR"], "its owner was told")
-    assert [letter.message_id for letter in transport.dead_letters(QUEUE)] == ["stray"]
+    assert [letter.message_id for letter in transport.dead.read(QUEUE)] == ["stray"]
 
 
 def test_a_worker_warns_of_a_server_that_loses_messages(

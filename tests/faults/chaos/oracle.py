@@ -1,0 +1,160 @@
+"""Tells from the evidence which promises were broken."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from strawberry_tasks import Snapshot, TaskStatus
+from tests.faults.chaos.plan import COSTLY, Part, Strike
+from tests.faults.chaos.streams import Event
+from tests.faults.chaos.tasks import THREADS
+from tests.faults.journal import Note
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What is known when all is over."""
+
+    parts: Mapping[str, Part]
+    """What each accepted run was meant to do."""
+
+    notes: Sequence[Note]
+    """Each execution."""
+
+    ends: Mapping[str, Snapshot | None]
+    """Each run's record when its watchers had done."""
+
+    finals: Mapping[str, Snapshot | None]
+    """Each run's record when everybody had come back."""
+
+    streams: Mapping[str, Mapping[str, Sequence[Event]]]
+    """What each subscriber got of each run."""
+
+    strikes: Sequence[Strike]
+    """The faults."""
+
+    messages: int
+    """How many messages are left."""
+
+    immortal: Sequence[str]
+    """The keys that never expire and belong to no message."""
+
+    strangers: set[str] = field(default_factory=set)
+    """Records of runs whose enqueue was refused."""
+
+
+class Oracle:
+    """Judges."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._attempts: dict[str, list[int]] = defaultdict(list)
+        for note in evidence.notes:
+            if note.word == "begun":
+                self._attempts[note.run_id].append(note.attempt)
+
+    def findings(self) -> dict[str, list[str]]:
+        """Return for each promise what breaks it; nothing is as it should be."""
+        checks = {
+            "lost": self._lost,
+            "without a terminal state": self._unfinished,
+            "terminal changed": self._changed,
+            "ended otherwise than meant": self._wrong_end,
+            "streams out of order": self._disorder,
+            "streams without the end": self._cut_streams,
+            "attempts executed twice": self._twice,
+            "executions without a reason": self._unexplained,
+            "left behind": self._left,
+        }
+        return {name: list(check()) for name, check in checks.items()}
+
+    @property
+    def executions(self) -> int:
+        """How often a function was begun, refused runs aside."""
+        return sum(len(self._attempts[run_id]) for run_id in self._evidence.parts)
+
+    @property
+    def extra(self) -> int:
+        """How many executions there were beyond the first and those after a failure."""
+        return sum(self._beyond(run_id) for run_id in self._evidence.parts)
+
+    @property
+    def foreign(self) -> int:
+        """How many runs were executed whose enqueue was refused."""
+        return len(set(self._attempts) - set(self._evidence.parts))
+
+    def _lost(self) -> Iterator[str]:
+        return (run_id for run_id, end in self._evidence.finals.items() if end is None)
+
+    def _unfinished(self) -> Iterator[str]:
+        for run_id, run in self._evidence.finals.items():
+            if run is not None and not run.is_terminal:
+                yield f"{run_id}: {run.status}, attempt {run.attempt}, executions {self._attempts[run_id]}"
+
+    def _changed(self) -> Iterator[str]:
+        for run_id, end in self._evidence.ends.items():
+            final = self._evidence.finals[run_id]
+            if end is not None and end.is_terminal and end != final:
+                yield f"{run_id}: {end} became {final}"
+        for name, runs in self._evidence.streams.items():
+            for run_id, events in runs.items():
+                final = self._evidence.finals.get(run_id)
+                last = next((event for event in events if event.is_terminal), None)
+                if last and final and (last.version, last.status) != (final.version, str(final.status)):
+                    yield f"{run_id}: {name} saw {last}, it is {final.status} {final.version}"
+
+    def _wrong_end(self) -> Iterator[str]:
+        for run_id, part in self._evidence.parts.items():
+            run = self._evidence.finals[run_id]
+            if run is not None and run.is_terminal and not _is_as_meant(run, part):
+                yield f"{run_id}: {run.status} {run.failure}, attempt {run.attempt}, result {run.result!r}, {part}"
+
+    def _disorder(self) -> Iterator[str]:
+        for name, runs in self._evidence.streams.items():
+            for run_id, events in runs.items():
+                rises = all(before.version < after.version for before, after in pairwise(events))
+                if not rises or any(event.is_terminal for event in events[:-1]):
+                    yield f"{run_id} at {name}: {events}"
+
+    def _cut_streams(self) -> Iterator[str]:
+        for name, runs in self._evidence.streams.items():
+            for run_id, events in runs.items():
+                if run_id in self._evidence.parts and not (events and events[-1].is_terminal):
+                    yield f"{run_id} at {name}: {events}"
+
+    def _twice(self) -> Iterator[str]:
+        for run_id, attempts in self._attempts.items():
+            repeated = [attempt for attempt, count in Counter(attempts).items() if count > 1]
+            if repeated:
+                yield f"{run_id}: {attempts}"
+
+    def _unexplained(self) -> Iterator[str]:
+        costly = sum(strike.kind in COSTLY for strike in self._evidence.strikes)
+        if self.extra > costly * THREADS:
+            yield f"{self.extra} repeated attempts, {costly} faults explain {costly * THREADS}"
+        for run_id in self._evidence.parts:
+            if self._beyond(run_id) > costly:
+                yield f"{run_id}: {self._attempts[run_id]}, {costly} faults"
+
+    def _left(self) -> Iterator[str]:
+        if self._evidence.messages:
+            yield f"{self._evidence.messages} messages"
+        yield from self._evidence.immortal
+        # One that a worker got hold of before it could be taken back runs to its end: nobody knew whether it was enqueued.
+        unseen = self._evidence.strangers - set(self._attempts)
+        yield from (f"record of {run_id}, which was refused" for run_id in unseen)
+
+    def _beyond(self, run_id: str) -> int:
+        part = self._evidence.parts[run_id]
+        return max(0, len(self._attempts[run_id]) - 1 - (0 if part.hopeless else part.failures))
+
+
+def _is_as_meant(run: Snapshot, part: Part) -> bool:
+    if run.status is TaskStatus.CANCELED:
+        return part.cancel_after is not None
+    if part.hopeless:
+        return run.status is TaskStatus.FAILED and run.failure is not None and run.failure.code == "HOPELESS"
+    return run.status is TaskStatus.COMPLETED and run.result == run.attempt and run.attempt > part.failures
