@@ -16,7 +16,7 @@ from tests.unit.failing import BrokenBackend, FlakyStore, away
 
 def declared() -> tuple[Tasks, Any]:
     """Make a task of two parameters."""
-    tasks = Tasks("memory://")
+    tasks = Tasks("memory://", queues=["slow"])
 
     @tasks.mutation()
     def add(left: int, right: int = 1) -> int:

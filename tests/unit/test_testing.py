@@ -22,7 +22,7 @@ class Address:
 
 def declared() -> tuple[Tasks, Any]:
     """Make a task with arguments of several kinds."""
-    tasks = Tasks("memory://", max_retries=1)
+    tasks = Tasks("memory://", max_retries=1, queues=["slow"])
 
     @tasks.mutation(queue="mail")
     def send(to: Address, copies: list[int], task: TaskContext) -> int:

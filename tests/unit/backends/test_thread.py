@@ -17,7 +17,7 @@ SOON = timedelta(seconds=20)
 @pytest.fixture
 def tasks() -> Iterator[Tasks]:
     """Tasks whose retries come at once."""
-    tasks = Tasks("memory://", max_retries=0, retry_delay=timedelta(0))
+    tasks = Tasks("memory://", max_retries=0, retry_delay=timedelta(0), queues=["other"])
     yield tasks
     tasks.close()
 
