@@ -274,7 +274,7 @@ class Tasks:
 
     def fail(self, run_id: str, failure: Failure) -> None:
         """End a run of which no attempt will follow; backends call it."""
-        fail(run_id, failure, store=self.runtime().store)
+        fail(run_id, failure, store=self.runtime().store, find=self._tasks.get)
 
     @contextmanager
     def replaced(self, runtime: Runtime) -> Iterator[None]:

@@ -224,8 +224,14 @@ async def _contained(awaitable: Awaitable[Any]) -> Any:
         raise RuntimeError(f"The task called sys.exit({error.code!r}).") from error
 
 
-def fail(run_id: str, failure: Failure, *, store: Store) -> None:
+def fail(run_id: str, failure: Failure, *, store: Store, find: Callable[[str], Work | None]) -> None:
     """End a run as FAILED of which no attempt will follow; one that has ended, or is gone, stays as it is.
+
+    Args:
+        run_id: The run.
+        failure: Why.
+        store: Where it is.
+        find: Finds a task by its name; ``None`` if this process does not know it.
 
     Raises:
         StoreUnavailableError: If the store is away, or an attempt may be running; try again later.
@@ -237,6 +243,8 @@ def fail(run_id: str, failure: Failure, *, store: Store) -> None:
         raise StoreUnavailableError(f"Run {run_id} is in the hands of a worker.")
     values = {"status": TaskStatus.FAILED, "failure": failure}
     store.apply([Change(run_id=run_id, attempt=claim.snapshot.attempt, values=values)])
+    if (work := find(claim.snapshot.name)) is not None:
+        _release(work, claim)
 
 
 def _apply(store: Store, change: Change) -> int | None:

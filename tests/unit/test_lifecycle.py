@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import strawberry
 from dramatiq.middleware import Shutdown
+from strawberry.file_uploads import Upload
 
 from strawberry_tasks import Schema, Snapshot, TaskContext, TaskError, Tasks, TaskStatus, lifecycle
 from strawberry_tasks.backends.sync import SyncBackend
@@ -21,6 +24,7 @@ from strawberry_tasks.stores.base import LEASE, WORKER_LOST, Claim, NewRun
 from strawberry_tasks.stores.memory import MemoryStore
 from strawberry_tasks.task import Task
 from strawberry_tasks.testing import inline, recorded
+from strawberry_tasks.uploads import DirectoryUploads
 from tests.operations import Person, execute
 from tests.unit.failing import FlakyStore, away
 
@@ -366,6 +370,23 @@ def test_outcome_of_a_lost_last_attempt() -> None:
     assert run is not None
     assert (run.status, run.failure, run.result) == (TaskStatus.FAILED, WORKER_LOST, None)
     assert verdict == Verdict()
+
+
+def test_run_that_was_given_up(tmp_path: Path) -> None:
+    """A run whose message was given up is FAILED with the reason, and its uploads are removed."""
+    tasks = Tasks("memory://", uploads=DirectoryUploads(tmp_path))
+
+    @tasks.task()
+    def work(file: Upload) -> None:
+        file.read()
+
+    with recorded(tasks):
+        handle = work.enqueue(file=io.BytesIO(b"content"))
+        tasks.fail(handle.id, WORKER_LOST)
+        run = handle.refresh()
+
+    assert (run.status, run.failure) == (TaskStatus.FAILED, WORKER_LOST)
+    assert not list(tmp_path.iterdir())
 
 
 def test_message_of_a_run_that_ended() -> None:
