@@ -13,7 +13,7 @@ from typing import Final
 from .errors import StoreUnavailableError, TaskCanceled
 from .hub import Hub
 from .snapshot import Snapshot
-from .stop import AttemptLost, StopSignal
+from .stop import AttemptGivenBack, AttemptLost, StopSignal
 from .stores.base import CANCEL_TOPIC, AttemptId, Lease, Store
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,18 @@ class Keeper:
         finally:
             with self._lock:
                 del self._held[attempt]
+
+    def give_back(self) -> None:
+        """Tell all attempts to stop, so that their runs go on in another process."""
+        with self._lock:
+            held = list(self._held.values())
+        for stop in held:
+            stop.send(AttemptGivenBack)
+
+    def is_idle(self) -> bool:
+        """Tell whether no attempt is held."""
+        with self._lock:
+            return not self._held
 
     def close(self) -> None:
         """Stop the thread; the leases of what runs still lapse."""

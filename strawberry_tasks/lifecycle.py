@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack
@@ -15,8 +16,9 @@ from .context import TaskContext
 from .coroutines import CoroutineThread
 from .deadline import await_within, call_within
 from .errors import StoreUnavailableError
+from .hard_limit import HardLimit, is_worker_process, replace_process
 from .keeper import Keeper
-from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, outcome_of
+from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, given_up, outcome_of
 from .progress import ProgressFlusher, ProgressReporter
 from .snapshot import JSON, Failure, Snapshot
 from .status import TaskStatus
@@ -136,8 +138,14 @@ class Attempt:
         self._coroutines = means.coroutines
         self._settle = settle
         self._reporter = means.flusher.open(self.run.id, self.run.attempt)
+        self._keeper = means.keeper
         self._leased = ExitStack()
         self._leased.enter_context(means.keeper.holding(self.run, self.stop))
+        self._lock = threading.Lock()
+        self._is_over = False
+        limit = work.options.hard_timeout
+        if limit is not None:
+            self._leased.callback(HardLimit(limit, self._give_up).cancel)
 
     @property
     def label(self) -> str:
@@ -173,7 +181,28 @@ class Attempt:
         """
         with self._leased:
             outcome = outcome_of(self._work, self.run, self.stop, result)
-            return _conclude(self._work, self._claim, outcome, self._reporter, store=self._store, settle=self._settle)
+            return self._end(outcome) if self._is_first_end() else Verdict()
+
+    def _end(self, outcome: Outcome | None) -> Verdict:
+        return _conclude(self._work, self._claim, outcome, self._reporter, store=self._store, settle=self._settle)
+
+    def _is_first_end(self) -> bool:
+        with self._lock:
+            is_first, self._is_over = not self._is_over, True
+        return is_first
+
+    def _give_up(self) -> None:
+        """End the run though its function goes on; called when its hard limit is over."""
+        if not self._is_first_end():
+            return
+        logger.critical("%s goes on after its hard limit, and nothing ends it.", self.label)
+        try:
+            with self._leased:
+                self._end(given_up(self._work))
+        except StoreUnavailableError:
+            logger.exception("%s could not be ended; it is lost with its lease.", self.label)
+        if is_worker_process():
+            replace_process(give_back=self._keeper.give_back, is_idle=self._keeper.is_idle)
 
     def _bind(self) -> Callable[[], Any]:
         try:

@@ -90,6 +90,14 @@ def outcome_of(work: Judged, run: Snapshot, stop: StopSignal, result: Callable[[
         return _judge(work, run, error)
 
 
+def given_up(work: Judged) -> Outcome:
+    """Tell how an attempt ends whose function goes on after its hard limit."""
+    limit = work.options.hard_timeout
+    seconds = limit.total_seconds() if limit else 0
+    failure = Failure(code="TIMED_OUT", message=f"The task took longer than its hard limit of {seconds:g} seconds.")
+    return Outcome(values={"status": TaskStatus.FAILED, "failure": failure})
+
+
 def _stopped(run: Snapshot, reason: type[TaskCanceled]) -> Outcome | None:
     """Tell what follows from what the function was told to stop for."""
     if issubclass(reason, AttemptLost):

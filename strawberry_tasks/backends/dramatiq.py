@@ -85,7 +85,7 @@ class DramatiqBackend:
     def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
         """Record runs and enqueue their messages."""
         return record_and_send(
-            store, runs, lambda run: self._enqueue(self._message(work, run.id, run.queue, priority_of(run)), run.delay)
+            store, runs, lambda run: self._enqueue(self._message(work, run.id, run.queue, run.priority), run.delay)
         )
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
@@ -130,11 +130,6 @@ def _actor_function(work: Work, perform: Perform, settle: Settle | None) -> Call
 
 def _is_retry(_: int, error: BaseException) -> bool:
     return isinstance(error, Retry)
-
-
-def priority_of(run: NewRun) -> int:
-    """Return how urgent a run is."""
-    return getattr(run, "priority", 0)
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -17,7 +17,7 @@ from ..status import TaskStatus
 from ..stores.base import Change, NewRun, Store
 from ..stores.redis import RedisStore
 from .base import Fail, Perform
-from .dramatiq import DramatiqBackend, milliseconds, priority_of
+from .dramatiq import DramatiqBackend, milliseconds
 from .redis_async import AsyncDeliveries
 from .redis_transport import DeadLetter, DeadReason, Enqueuing, RedisTransport
 from .redis_transport.delivery import Again, Delivery, Done
@@ -83,7 +83,7 @@ class RedisBackend(DramatiqBackend):
         return present or self.start(work, [run], store=store)[0]
 
     def _enqueuing(self, work: Work, run: NewRun, store: RedisStore) -> Enqueuing:
-        message = self._message(work, run.id, run.queue, priority_of(run))
+        message = self._message(work, run.id, run.queue, run.priority)
         delay = None if run.delay is None else milliseconds(run.delay)
         enqueuing = self._transport.enqueuing(message, delay=delay)
         return Enqueuing(message, delay, store.creation(run).then(enqueuing))

@@ -37,15 +37,20 @@ class AsyncDeliveries(Middleware):
     def __init__(self, transport: RedisTransport, attempts: Callable[[], AsyncAttempts]) -> None:
         self._transport = transport
         self._attempts = attempts
+        self._is_leaving = False
         transport.on_leave = self._give_back
         transport.add_middleware(self)
 
     def begin(self, work: Work, delivery: Delivery, settle: Settle) -> None:
         """Start an attempt, or let it wait for others to end; either way the message is no longer the thread's."""
-        delivery.detached = True
+        delivery.detach()
         # It leaves no room for another one before it has its place: so as many wait here as are prefetched, and no more.
         on_end = partial(self._end, delivery)
         self._attempts().submit(Assignment(work, delivery.message_id, settle, delivery.make_room, on_end))
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        """Begin anew, where a worker follows another one in one process."""
+        self._is_leaving = False
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Give back what was not begun."""
@@ -56,7 +61,10 @@ class AsyncDeliveries(Middleware):
         self._attempts().wait()
 
     def _give_back(self) -> None:
-        self._attempts().give_back(STOP_PATIENCE)
+        # Asked for each queue; the patience is for all of them.
+        is_first, self._is_leaving = not self._is_leaving, True
+        if is_first:
+            self._attempts().give_back(STOP_PATIENCE)
 
     def _end(self, delivery: Delivery, verdict: Verdict | None) -> None:
         try:

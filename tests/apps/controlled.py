@@ -13,7 +13,10 @@ from pathlib import Path
 from strawberry.file_uploads import Upload
 
 from strawberry_tasks import TaskContext, TaskError, Tasks
-from tests.apps.scenarios import Gate, until_open
+from tests.apps.scenarios import GATE_SECONDS, Gate, until_open
+
+HARD_LIMIT = timedelta(seconds=1)
+"""How long the tasks that nothing ends may take."""
 
 GRACE = timedelta(milliseconds=200)
 """How long `deaf` may go on that was told to stop."""
@@ -37,6 +40,9 @@ class Controlled:
         self.fail = tasks.mutation(max_retries=0)(fail)
         self.fail_late = tasks.mutation(max_retries=3, retry_delay=timedelta(0))(fail_late)
         self.wait_long = tasks.mutation(max_retries=1, retry_delay=timedelta(hours=1))(wait_long)
+        self.sleep_in_c = tasks.mutation(hard_timeout=HARD_LIMIT)(sleep_in_c)
+        self.sleep_briefly = tasks.mutation(hard_timeout=GRACE)(sleep_briefly)
+        self.lock_in_c = tasks.mutation(max_retries=0, hard_timeout=HARD_LIMIT)(lock_in_c)
         self.keep = tasks.mutation(max_retries=0)(keep)
 
 
@@ -106,6 +112,21 @@ def fail_late(gate: str) -> None:
 def wait_long() -> None:
     """Fail, and be due again much later."""
     raise RuntimeError("not now")
+
+
+def sleep_in_c() -> None:
+    """Stay in C code that lets other threads run."""
+    time.sleep(GATE_SECONDS)
+
+
+def sleep_briefly() -> None:
+    """Do so for a second."""
+    time.sleep(1)
+
+
+def lock_in_c(exponent: int) -> int:
+    """Stay in C code that lets no other thread run, for longer the greater the exponent."""
+    return len(str(3**exponent))
 
 
 def keep(gate: str, file: Upload) -> int:

@@ -8,6 +8,7 @@ import time
 from typing import NamedTuple
 
 from strawberry_tasks import Handle, TaskStatus
+from tests.apps.scenarios import Gate
 from tests.faults.stage import Stage
 from tests.processes import wait_until
 from tests.programs import Worker
@@ -53,7 +54,8 @@ async def _lose(stage: Stage, workers: list[Worker], gate: object) -> Loss:
 
     news = seen[before:]
     await asyncio.to_thread(victim.restart)
-    watching.cancel()
+    Gate(str(gate)).open()
+    await asyncio.wait_for(watching, limit)
     return Loss(news[0][0] - lost, again, [status for _, status, _ in news])
 
 

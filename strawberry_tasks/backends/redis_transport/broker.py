@@ -22,12 +22,12 @@ from .boundary import WorkerBoundary
 from .calls import BATCH, Enqueuing, QueueCalls
 from .consumer import RedisConsumer
 from .dead_letters import DeadLetters
-from .delivery import Again, Dead, Delivery, Done, Outcome
+from .delivery import Again, Dead, Delivery, Outcome
 from .durability import warn_of_losses
 from .flight import Flight
 from .inbox import Inbox
 from .keeper import Keeper
-from .letters import DeadLetter, DeadReason, QueueDepth, dead_letter, decoded, reason_for, rows
+from .letters import DeadLetter, DeadReason, QueueDepth, dead_letter, decoded, rows
 from .link import Link, Sleeper
 from .priority import priority_of
 
@@ -161,36 +161,6 @@ class RedisTransport(RedisBroker):
         """Tell whether a message is no longer in this process's hands."""
         delivery = self._flight.find(message_id)
         return delivery is None or delivery.lost
-
-    def detach(self, message_id: str) -> bool:
-        """Keep a message in flight beyond the thread that performs it, and let another be fetched in its place.
-
-        What the worker says of it afterwards is ignored: `finish` or `reschedule` ends it, from any thread.
-
-        Returns:
-            Whether this process holds it.
-        """
-        delivery = self._flight.find(message_id)
-        if delivery is None:
-            return False
-        delivery.detached = True
-        delivery.make_room()
-        return True
-
-    def finish(self, message_id: str, *, error: BaseException | None = None) -> None:
-        """End a detached message; while Redis is away, that is done later.
-
-        Args:
-            message_id: The message's id.
-            error: What it failed with, which brings it to the dead letters.
-        """
-        if delivery := self._flight.find(message_id):
-            self._settle_soon(delivery, Done() if error is None else Dead(reason_for(error), delivery.encode()))
-
-    def reschedule(self, message_id: str, delay: timedelta) -> None:
-        """Have a detached message delivered again; while Redis is away, that is done later."""
-        if delivery := self._flight.find(message_id):
-            self._settle_soon(delivery, Again(time.monotonic() + delay.total_seconds()))
 
     def settling(self, delivery: Delivery, outcome: Outcome) -> Call:
         """Return the call that writes what becomes of a message; it may be joined with another."""
@@ -348,12 +318,6 @@ class RedisTransport(RedisBroker):
             self.logger.warning("Message %s is put off when Redis is back: %s", delivery.message_id, error)
         self.emit_after("enqueue", delivery, delay)
         return delivery  # type: ignore[return-value]
-
-    def _settle_soon(self, delivery: Delivery, outcome: Outcome) -> None:
-        try:
-            self.settle(delivery, outcome)
-        except ConnectionClosed as error:
-            self.logger.warning("The end of message %s waits for Redis: %s", delivery.message_id, error)
 
     def _let_go(self, delivery: Delivery) -> None:
         delivery.settled = True

@@ -49,7 +49,8 @@ class RedisConsumer(Consumer):
         if (delivery := self._inbox.take()) is not None:
             return delivery
         limit = self._inbox.room(self._prefetch, within=self._timeout)
-        if limit:
+        # What is given back at the worker's end makes room, too.
+        if limit and not self._transport.stopping:
             self._fetch_or_sleep(limit)
         return self._inbox.take()
 
@@ -84,7 +85,9 @@ class RedisConsumer(Consumer):
     def _fetch_or_sleep(self, limit: int) -> None:
         try:
             wait = self._transport.fetch(self._queue, limit)
-            if wait:
+            if self._transport.stopping:
+                self._transport.give_back(self._inbox.drain())
+            elif wait:
                 self._sleeper.sleep(self._transport.wake_key(self._queue), min(wait, self._timeout))
         except ConnectionClosed as error:
             # Raised, it would have Dramatiq start the consumer anew, which takes it three seconds.

@@ -72,6 +72,13 @@ class Delivery(MessageProxy):
         """What the worker says it failed with."""
         return self._exception
 
+    def detach(self) -> None:
+        """Keep the message in flight beyond the thread that performs it: what the worker says of it afterwards is ignored.
+
+        `RedisTransport.settle` ends it, from any thread; it takes up its room until it does, or makes room before.
+        """
+        self.detached = True
+
     def make_room(self) -> None:
         """Let another message be fetched in its place."""
         with self.lock:

@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--faults", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--apart", action="store_true", help="put the messages on a server of their own")
     parser.add_argument("--keep", type=Path, default=None, help="a directory for what the processes said")
     arguments = parser.parse_args()
     seed = SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
@@ -36,7 +37,10 @@ def main() -> int:
         directory = arguments.keep or Path(passing)
         directory.mkdir(parents=True, exist_ok=True)
         evidence, refused = run_chaos(
-            plan, directory, say=lambda text: print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
+            plan,
+            directory,
+            say=lambda text: print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True),
+            apart=arguments.apart,
         )
 
     oracle = Oracle(evidence)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from strawberry_tasks import Snapshot, TaskStatus
 from tests.faults.chaos.plan import COSTLY, Part, Strike
 from tests.faults.chaos.streams import Event
-from tests.faults.chaos.tasks import THREADS
 from tests.faults.journal import Note
 
 
@@ -36,6 +35,9 @@ class Evidence:
     strikes: Sequence[Strike]
     """The faults."""
 
+    victims: Set[int]
+    """The processes of workers that a fault has struck."""
+
     messages: int
     """How many messages are left."""
 
@@ -51,10 +53,10 @@ class Oracle:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._attempts: dict[str, list[int]] = defaultdict(list)
+        self._begun: dict[str, list[Note]] = defaultdict(list)
         for note in evidence.notes:
             if note.word == "begun":
-                self._attempts[note.run_id].append(note.attempt)
+                self._begun[note.run_id].append(note)
 
     def findings(self) -> dict[str, list[str]]:
         """Return for each promise what breaks it; nothing is as it should be."""
@@ -74,17 +76,17 @@ class Oracle:
     @property
     def executions(self) -> int:
         """How often a function was begun, refused runs aside."""
-        return sum(len(self._attempts[run_id]) for run_id in self._evidence.parts)
+        return sum(len(self._begun[run_id]) for run_id in self._evidence.parts)
 
     @property
     def extra(self) -> int:
-        """How many executions there were beyond the first and those after a failure."""
-        return sum(self._beyond(run_id) for run_id in self._evidence.parts)
+        """How many executions came to nothing, through no failure of their own."""
+        return sum(len(self._repeated(run_id)) for run_id in self._evidence.parts)
 
     @property
     def foreign(self) -> int:
         """How many runs were executed whose enqueue was refused."""
-        return len(set(self._attempts) - set(self._evidence.parts))
+        return len(set(self._begun) - set(self._evidence.parts))
 
     def _lost(self) -> Iterator[str]:
         return (run_id for run_id, end in self._evidence.finals.items() if end is None)
@@ -92,7 +94,7 @@ class Oracle:
     def _unfinished(self) -> Iterator[str]:
         for run_id, run in self._evidence.finals.items():
             if run is not None and not run.is_terminal:
-                yield f"{run_id}: {run.status}, attempt {run.attempt}, executions {self._attempts[run_id]}"
+                yield f"{run_id}: {run.status}, attempt {run.attempt}, executions {self._begun[run_id]}"
 
     def _changed(self) -> Iterator[str]:
         for run_id, end in self._evidence.ends.items():
@@ -126,30 +128,33 @@ class Oracle:
                     yield f"{run_id} at {name}: {events}"
 
     def _twice(self) -> Iterator[str]:
-        for run_id, attempts in self._attempts.items():
-            repeated = [attempt for attempt, count in Counter(attempts).items() if count > 1]
-            if repeated:
-                yield f"{run_id}: {attempts}"
+        for run_id, notes in self._begun.items():
+            if max(Counter(note.attempt for note in notes).values()) > 1:
+                yield f"{run_id}: {notes}"
 
     def _unexplained(self) -> Iterator[str]:
         costly = sum(strike.kind in COSTLY for strike in self._evidence.strikes)
-        if self.extra > costly * THREADS:
-            yield f"{self.extra} repeated attempts, {costly} faults explain {costly * THREADS}"
         for run_id in self._evidence.parts:
-            if self._beyond(run_id) > costly:
-                yield f"{run_id}: {self._attempts[run_id]}, {costly} faults"
+            repeated = self._repeated(run_id)
+            if len(repeated) > costly:
+                yield f"{run_id}: {self._begun[run_id]}, {costly} faults"
+            yield from (
+                f"{note}, of a worker that was well" for note in repeated if note.pid not in self._evidence.victims
+            )
 
     def _left(self) -> Iterator[str]:
         if self._evidence.messages:
             yield f"{self._evidence.messages} messages"
         yield from self._evidence.immortal
         # One that a worker got hold of before it could be taken back runs to its end: nobody knew whether it was enqueued.
-        unseen = self._evidence.strangers - set(self._attempts)
+        unseen = self._evidence.strangers - set(self._begun)
         yield from (f"record of {run_id}, which was refused" for run_id in unseen)
 
-    def _beyond(self, run_id: str) -> int:
+    def _repeated(self, run_id: str) -> list[Note]:
+        """Return the attempts that another one followed though they were not meant to fail."""
         part = self._evidence.parts[run_id]
-        return max(0, len(self._attempts[run_id]) - 1 - (0 if part.hopeless else part.failures))
+        failures = 0 if part.hopeless else part.failures
+        return [note for note in self._begun[run_id][:-1] if note.attempt > failures]
 
 
 def _is_as_meant(run: Snapshot, part: Part) -> bool:

@@ -7,12 +7,12 @@ import time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 import redis
 
 from tests.apps.settings import Settings
-from tests.faults.chaos.plan import WORKERS, Kind, Strike
+from tests.faults.chaos.plan import COSTLY, WORKERS, Kind, Strike
 from tests.faults.chaos.streams import Streams
 from tests.faults.chaos.tasks import THREADS, ChaosTasks, make_tasks
 from tests.faults.journal import Journal
@@ -30,6 +30,10 @@ _FAULTS = {
     Kind.LOSE_ANSWERS: Fault.LOST_ANSWERS,
     Kind.SLOW: Fault.SLOW,
 }
+
+
+Way: TypeAlias = "list[Proxy]"
+"""A proxy before each server."""
 
 
 class Subscriber(Program):
@@ -52,34 +56,42 @@ class Subscriber(Program):
 class Scene:
     """All of them, for the block.
 
+    Args:
+        directory: Where files go.
+        apart: Whether the messages are on a server of their own.
+
     Attributes:
         tasks: The tasks, to enqueue and to watch in this process, which goes the same way as everybody.
         journal: What the tasks note.
         streams: What the subscriber's process got.
+        victims: The processes of workers that a fault has struck.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, apart: bool = False) -> None:
         self.journal = Journal(directory / "journal")
         self.streams = Streams(directory / "events")
+        self.victims: set[int] = set()
         self._directory = directory
         self._ids = directory / "ids"
         self._ids.touch()
         self._stack = ExitStack()
         self._started = 0
+        self._servers = [RedisServer() for _ in range(2 if apart else 1)]
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._server = stack.enter_context(RedisServer())
-            self._proxy = stack.enter_context(Proxy(self._server.port))
-            self._ways = [stack.enter_context(Proxy(self._server.port)) for _ in range(WORKERS)]
-            self.tasks: ChaosTasks = make_tasks(self._settings(self._proxy))
+            for server in self._servers:
+                stack.enter_context(server)
+            self._common_way = self._make_way(stack)
+            self._ways = [self._make_way(stack) for _ in range(WORKERS)]
+            self.tasks: ChaosTasks = make_tasks(self._settings(self._common_way))
             stack.callback(self.tasks.tasks.close)
             self._stack = stack
             self._workers = [self._start_worker(number) for number in range(WORKERS)]
             self._subscriber = Subscriber(
                 self._ids,
                 self._directory / "events",
-                settings=self._settings(self._proxy),
+                settings=self._settings(self._common_way),
                 log=self._directory / "subscriber.log",
             )
             stack.enter_context(self._subscriber)
@@ -96,6 +108,8 @@ class Scene:
 
     def strike(self, strike: Strike) -> None:
         """Let a fault begin and end."""
+        if strike.kind in COSTLY:
+            self.victims |= self._workers[strike.worker].pids
         if strike.kind in _FAULTS:
             self._disturb(_FAULTS[strike.kind], strike.seconds)
         else:
@@ -112,12 +126,22 @@ class Scene:
             }[strike.kind]
             way(strike)
 
-    def client(self) -> redis.Redis:
-        """Return a client that goes straight to the server."""
-        return redis.Redis.from_url(self._server.url, decode_responses=True)
+    def clients(self) -> list[redis.Redis]:
+        """Return a client for each server, the one of the runs first and that of the messages last; they go straight there."""
+        return [redis.Redis.from_url(server.url, decode_responses=True) for server in self._servers]
 
-    def _settings(self, proxy: Proxy) -> Settings:
-        return Settings(url=proxy.url, namespace=NAMESPACE, uploads=self._directory / "uploads", lease=LEASE)
+    def _make_way(self, stack: ExitStack) -> Way:
+        return [stack.enter_context(Proxy(server.port)) for server in self._servers]
+
+    def _settings(self, way: Way) -> Settings:
+        store, *other = way
+        return Settings(
+            url=store.url,
+            broker="".join(proxy.url for proxy in other),
+            namespace=NAMESPACE,
+            uploads=self._directory / "uploads",
+            lease=LEASE,
+        )
 
     def _start_worker(self, number: int) -> Worker:
         self._started += 1
@@ -131,12 +155,11 @@ class Scene:
         return self._stack.enter_context(worker)
 
     def _disturb(self, fault: Fault, seconds: float) -> None:
-        ways = [self._proxy, *self._ways]
-        for way in ways:
-            treat(way, fault)
+        for way in (self._common_way, *self._ways):
+            _treat(way, fault)
         time.sleep(seconds)
-        for way in ways:
-            treat(way, Fault.PASS)
+        for way in (self._common_way, *self._ways):
+            _treat(way, Fault.PASS)
 
     def _kill_worker(self, strike: Strike) -> None:
         self._workers[strike.worker].send_signal(signal.SIGKILL)
@@ -154,28 +177,37 @@ class Scene:
         self._workers[strike.worker] = self._start_worker(strike.worker)
 
     def _part_worker(self, strike: Strike) -> None:
-        treat(self._ways[strike.worker], Fault.BLACK_HOLE)
+        _treat(self._ways[strike.worker], Fault.BLACK_HOLE)
         time.sleep(LEASE.total_seconds() + strike.seconds)
-        treat(self._ways[strike.worker], Fault.PASS)
+        _treat(self._ways[strike.worker], Fault.PASS)
 
     def _kill_redis(self, strike: Strike) -> None:
-        self._server.kill()
+        server = self._servers[strike.worker % len(self._servers)]
+        server.kill()
         time.sleep(strike.seconds)
-        self._server.start()
+        server.start()
 
     def _cut(self, _strike: Strike) -> None:
-        for way in (self._proxy, *self._ways):
-            way.cut()
+        for way in (self._common_way, *self._ways):
+            for proxy in way:
+                proxy.cut()
 
     def _cut_subscribers(self, _strike: Strike) -> None:
-        with self.client() as client:
-            client.client_kill_filter(_type="pubsub")
+        for client in self.clients():
+            with client:
+                client.client_kill_filter(_type="pubsub")
 
     def _flush_scripts(self, _strike: Strike) -> None:
-        with self.client() as client:
-            client.script_flush()
+        for client in self.clients():
+            with client:
+                client.script_flush()
 
     def _kill_subscriber(self, _strike: Strike) -> None:
         self._subscriber.send_signal(signal.SIGKILL)
         wait_until(self._subscriber.has_ended, "the end of the subscriber")
         self._subscriber.restart()
+
+
+def _treat(way: Way, fault: Fault) -> None:
+    for proxy in way:
+        treat(proxy, fault)

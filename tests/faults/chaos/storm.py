@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -149,10 +149,15 @@ class Storm:
 
     def _gather(self, ends: dict[str, Snapshot | None]) -> Evidence:
         elsewhere = self._scene.streams.read()
-        with self._scene.client() as client:
-            keys: Sequence[str] = list(client.scan_iter(f"{NAMESPACE}:*", count=1000))
-            immortal = [key for key in keys if client.pttl(key) == -1]
-            messages = int(client.hlen(f"{NAMESPACE}:queue:default:messages"))
+        keys: set[str] = set()
+        immortal: list[str] = []
+        messages = 0
+        for client in self._scene.clients():
+            with client:
+                found = list(client.scan_iter(f"{NAMESPACE}:*", count=1000))
+                immortal += [key for key in found if client.pttl(key) == -1]
+                messages += int(client.hlen(f"{NAMESPACE}:queue:default:messages"))
+                keys.update(found)
         records = {key.rpartition(":")[2] for key in keys if key.startswith(f"{NAMESPACE}:run:")}
         return Evidence(
             parts=self._parts,
@@ -164,6 +169,7 @@ class Storm:
                 "the subscriber": {run_id: elsewhere.get(run_id, []) for run_id in self._shown},
             },
             strikes=self._plan.strikes,
+            victims=self._scene.victims,
             messages=messages,
             immortal=immortal,
             strangers=records - set(self._parts),
@@ -180,12 +186,21 @@ async def _cancel(handle: Handle[int], seconds: float) -> None:
             await asyncio.sleep(0.1)
 
 
-def run_chaos(plan: Plan, directory: Path, *, say: Callable[[str], object]) -> tuple[Evidence, int]:
-    """Play a plan, and return the evidence and how many enqueues were refused."""
+def run_chaos(
+    plan: Plan, directory: Path, *, say: Callable[[str], object], apart: bool = False
+) -> tuple[Evidence, int]:
+    """Play a plan, and return the evidence and how many enqueues were refused.
+
+    Args:
+        plan: The plan.
+        directory: Where files go.
+        say: Told what happens.
+        apart: Whether the messages are on a server of their own.
+    """
 
     async def rage() -> tuple[Evidence, int]:
         storm = Storm(plan, scene, say=say)
         return await storm.rage(), storm.refused
 
-    with Scene(directory) as scene:
+    with Scene(directory, apart=apart) as scene:
         return asyncio.run(rage())

@@ -17,6 +17,7 @@ PART = Part(is_async=False, steps=0, pace=0, failures=0, hopeless=False, delay=N
 END = Snapshot(id="r", name="play", queue="default", status=TaskStatus.COMPLETED, version=3, attempt=1, result=1)
 STREAM = [Event(1, "PENDING", False), Event(3, "COMPLETED", True)]
 BEGUN = Note("r", 1, "begun", 10)
+KILL = Strike(Kind.KILL_WORKER, 0, 0, 1.0)
 
 
 def evidence() -> Evidence:
@@ -28,6 +29,7 @@ def evidence() -> Evidence:
         finals={"r": END},
         streams={"a": {"r": STREAM}},
         strikes=[],
+        victims=set(),
         messages=0,
         immortal=[],
     )
@@ -59,7 +61,11 @@ BROKEN: dict[str, list[Callable[[], Evidence]]] = {
     ],
     "streams without the end": [lambda: with_stream(STREAM[0]), with_stream],
     "attempts executed twice": [lambda: replace(evidence(), notes=[BEGUN, BEGUN])],
-    "executions without a reason": [lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)])],
+    "executions without a reason": [
+        lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)]),
+        lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)], strikes=[KILL]),
+        lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)], victims={10}),
+    ],
     "left behind": [
         lambda: replace(evidence(), messages=1),
         lambda: replace(evidence(), immortal=["key"]),
@@ -85,8 +91,7 @@ def test_it_finds_what_is_broken(promise: str, broken: Callable[[], Evidence]) -
 
 def test_a_lost_worker_explains_another_attempt() -> None:
     """An attempt that follows a fault which took a worker is nobody's mistake."""
-    strike = Strike(Kind.KILL_WORKER, 0, 0, 1.0)
-    repeated = replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)], strikes=[strike])
+    repeated = replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)], strikes=[KILL], victims={10})
 
     findings = Oracle(repeated).findings()
 

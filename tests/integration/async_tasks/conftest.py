@@ -24,10 +24,13 @@ PATIENCE = timedelta(seconds=30)
 class StartWorker(Protocol):
     """Starts a worker process."""
 
-    def __call__(self, *, concurrency: int = 1000, shutdown: timedelta = timedelta(seconds=10)) -> Worker:
+    def __call__(
+        self, *, concurrency: int = 1000, shutdown: timedelta = timedelta(seconds=10), settings: Settings = ...
+    ) -> Worker:
         """Start one with two threads.
 
         Args:
+            settings: Where everything is, if elsewhere.
             concurrency: How many async tasks it may have in flight.
             shutdown: How long it may take to shut down.
         """
@@ -59,7 +62,12 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
     with ExitStack() as stack:
         number = iter(range(100))
 
-        def start(*, concurrency: int = 1000, shutdown: timedelta = timedelta(seconds=10)) -> Worker:
+        def start(
+            *,
+            concurrency: int = 1000,
+            shutdown: timedelta = timedelta(seconds=10),
+            settings: Settings = settings,
+        ) -> Worker:
             environment = {**settings.environment, "TEST_TASKS_CONCURRENCY": str(concurrency)}
             options = ["--worker-shutdown-timeout", str(shutdown // timedelta(milliseconds=1))]
             log = tmp_path / f"worker-{next(number)}.log"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from strawberry_tasks import Handle, TaskStatus
+from strawberry_tasks.backends.redis_transport import RedisTransport
 from tests.apps.crowd import LIMIT, Crowd, at_work
 from tests.apps.scenarios import Gate
+from tests.apps.settings import Settings
 from tests.integration.async_tasks.conftest import PATIENCE, StartWorker, ended
 from tests.processes import wait_until
 
@@ -131,3 +134,18 @@ def test_each_has_context_variables_of_its_own(crowd: Crowd, start_worker: Start
     handles = crowd.remember.enqueue_many([(number,) for number in range(20)])
 
     assert {handle.result(PATIENCE) for handle in handles} == {None}
+
+
+def test_state_and_messages_may_be_apart(settings: Settings, start_worker: StartWorker, redis_url: str) -> None:
+    """With two databases an outcome and its message are settled one after the other; nothing stays behind."""
+    settings = replace(settings, broker=f"{redis_url.rpartition('/')[0]}/1")
+    apart = Crowd(settings.make_tasks())
+    start_worker(settings=settings)
+
+    handle: Handle[int] = apart.stumble.enqueue(failures=1)
+
+    assert handle.result(PATIENCE) == 2
+    transport = apart.tasks.broker
+    assert isinstance(transport, RedisTransport)
+    wait_until(lambda: transport.depth("default") == (0, 0, 0, 0), "the queue is empty")
+    apart.tasks.close()

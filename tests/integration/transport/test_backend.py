@@ -205,6 +205,30 @@ def test_a_start_into_a_hole_leaves_nothing(make_tasks: MakeTasks, server: Redis
         assert len(list(client.scan_iter(f"{tasks.config.namespace}:run:*"))) == 1
 
 
+def test_a_key_that_is_taken_sends_nothing(tasks: Tasks) -> None:
+    """A run that is not started, because one of its key lives, leaves no message either."""
+
+    @tasks.task()
+    def noop() -> None: ...
+
+    first = noop.using(key="k").enqueue()
+    second = noop.using(key="k").enqueue()
+
+    assert second.id == first.id
+    assert [delivery.message_id for delivery in take(transport_of(tasks))] == [first.id]
+
+
+def test_a_priority_counts_in_the_queue(tasks: Tasks) -> None:
+    """A more urgent run comes first."""
+
+    @tasks.task()
+    def noop() -> None: ...
+
+    later, sooner = noop.enqueue(), noop.using(priority=7).enqueue()
+
+    assert [delivery.message_id for delivery in take(transport_of(tasks))] == [sooner.id, later.id]
+
+
 def test_a_run_of_an_unknown_task_is_rejected(
     make_tasks: MakeTasks, server: RedisServer, start_worker: StartWorker
 ) -> None:

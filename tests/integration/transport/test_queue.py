@@ -10,7 +10,7 @@ import redis
 from dramatiq.errors import ActorNotFound
 
 from strawberry_tasks.backends.redis_transport import RedisTransport
-from strawberry_tasks.backends.redis_transport.delivery import Again, Dead, Done
+from strawberry_tasks.backends.redis_transport.delivery import Again, Dead, Delivery, Done
 from tests.integration.transport.conftest import LEASE, QUEUE, MakeTransport, ids, message, take
 from tests.processes import wait_until
 
@@ -294,26 +294,27 @@ def test_a_detached_message_is_kept_until_it_is_finished(transport: RedisTranspo
     consumer = transport.consume(QUEUE, prefetch=1, timeout=10)
     transport.enqueue_many([message("async"), message("next")])
     delivery = next(consumer)
-    assert delivery is not None
+    assert isinstance(delivery, Delivery)
 
-    transport.detach("async")
+    delivery.detach()
+    delivery.make_room()
     consumer.ack(delivery)
 
     assert transport.depth(QUEUE).in_flight == 1
     assert next(consumer).message_id == "next"  # type: ignore[union-attr]
-    transport.finish("async")
+    transport.settle(delivery, Done())
     assert transport.in_flight("async") is None
     assert transport.depth(QUEUE).in_flight == 1
     consumer.close()
 
 
 def test_a_detached_message_can_be_put_off(transport: RedisTransport) -> None:
-    """`reschedule` ends the delivery and has it delivered again."""
+    """Whoever performs it ends the delivery, and has the message delivered again."""
     transport.enqueue(message("async"))
-    take(transport)
-    transport.detach("async")
+    (delivery,) = take(transport)
+    delivery.detach()
 
-    transport.reschedule("async", timedelta(minutes=1))
+    transport.settle(delivery, Again(time.monotonic() + 60))
 
     assert transport.depth(QUEUE) == (0, 1, 0, 0)
     assert transport.is_lost("async")
