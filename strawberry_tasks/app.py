@@ -255,7 +255,7 @@ class Tasks:
     def runtime_over(self, store: Store, backend: Backend) -> Runtime:
         """Make a runtime of these parts, with the limits of these tasks."""
         flusher = ProgressFlusher(store.apply, interval=self.config.progress_interval)
-        control = Control(store, self._tasks.get)
+        control = Control(store, self._tasks.get, hurry=backend.hurry)
         hub = Hub(store.feed, sweep=control.sweep)
         keeper = Keeper(store, hub, lease=self.config.lease)
         return Runtime(

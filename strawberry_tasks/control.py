@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from .errors import TaskNotFoundError, TaskNotRetryableError
+from .errors import QueueUnavailableError, StoreUnavailableError, TaskNotFoundError, TaskNotRetryableError
 from .snapshot import Snapshot
 from .status import TaskStatus
 from .stores.base import Record, Store
@@ -35,11 +35,15 @@ class Control:
     Args:
         store: Where the runs are.
         find: Finds a task by its name; ``None`` if this process does not know it.
+        hurry: Delivers the message of a run now that was put off; takes its id and its queue.
     """
 
-    def __init__(self, store: Store, find: Callable[[str], Restartable | None]) -> None:
+    def __init__(
+        self, store: Store, find: Callable[[str], Restartable | None], *, hurry: Callable[[str, str], None]
+    ) -> None:
         self._store = store
         self._find = find
+        self._hurry = hurry
 
     def cancel(self, run_id: str) -> Snapshot:
         """Ask for a run to stop, and return it as it is now.
@@ -73,6 +77,14 @@ class Control:
             raise TaskNotRetryableError(f"There is no task named {run.name!r} here any more.")
         return task.restart(record)
 
+    def wake(self, run_id: str) -> None:
+        """Have the runs start that waited for this one to end; they try by themselves, too, but later."""
+        try:
+            for waiting in self._store.waiting(run_id):
+                self._hurry(*waiting)
+        except (StoreUnavailableError, QueueUnavailableError) as error:
+            logger.warning("The runs that waited for run %s were not told of its end: %s", run_id, error)
+
     def sweep(self) -> None:
         """Take runs from workers that were lost.
 
@@ -82,6 +94,7 @@ class Control:
         for record in self._store.sweep():
             logger.warning("Run %s (%s) ended: %s", record.snapshot.id, record.snapshot.name, record.snapshot.error)
             self._release(record)
+            self.wake(record.snapshot.id)
 
     def _release(self, record: Record) -> None:
         task = self._find(record.snapshot.name)

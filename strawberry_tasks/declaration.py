@@ -77,10 +77,7 @@ class Declaration:
         Raises:
             TaskInputError: If they do not fit; names the parameter.
         """
-        try:
-            given = self._call_signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise TaskInputError(f"task {self.name!r}: {error}.") from error
+        given = self._bound(args, kwargs).arguments
         dumped: dict[str, JSON] = {}
         try:
             for name, value in given.items():
@@ -89,6 +86,16 @@ class Declaration:
             self.drop_uploads(json.dumps(dumped), uploads)
             raise
         return json.dumps(dumped, separators=(",", ":"))
+
+    def call_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by name, those left out with their defaults.
+
+        Raises:
+            TaskInputError: If they do not fit.
+        """
+        bound = self._bound(args, kwargs)
+        bound.apply_defaults()
+        return bound.arguments
 
     def load_arguments(self, arguments: str, uploads: Files) -> dict[str, Any]:
         """Decode the arguments of a run."""
@@ -125,6 +132,12 @@ class Declaration:
     def _call_signature(self) -> inspect.Signature:
         own = [p for p in self._signature.parameters.values() if p.name not in self._injected]
         return self._signature.replace(parameters=own)
+
+    def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+        try:
+            return self._call_signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TaskInputError(f"task {self.name!r}: {error}.") from error
 
     def _dump(self, name: str, value: object, uploads: Uploads) -> JSON:
         try:

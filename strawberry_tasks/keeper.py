@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 FIRST_LOOK: Final = 0.05
 """Seconds after which the first attempt of a process is worth a thread's work and a link; many are over by then."""
 
+LINGER: Final = 5.0
+"""Seconds that the thread stays when there is no attempt."""
+
 RETRY_PAUSE: Final = 1.0
 """The longest pause between two tries while the store is away, in seconds."""
 
@@ -89,28 +92,40 @@ class Keeper:
         """Stop the thread; the leases of what runs still lapse."""
         self._closed.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout=5)
 
     def _run(self) -> None:
         if self._closed.wait(FIRST_LOOK):
             return
         leave = self._hub.watch_topic(CANCEL_TOPIC, self._canceled, on_attached=self._wake.set)
         try:
-            while not self._closed.is_set():
-                self._wake.wait(self._next_pause())
+            while not self._closed.is_set() and not self._is_left_alone():
+                self._wake.wait(self._renew_held())
                 self._wake.clear()
         finally:
             leave()
 
-    def _next_pause(self) -> float | None:
-        """Renew, and return how many seconds to sleep; ``None`` is until the next attempt."""
+    def _is_left_alone(self) -> bool:
+        """Wait for an attempt if there is none, and tell whether none came."""
+        with self._lock:
+            self._is_asleep = not self._held
+        if not self._is_asleep:
+            return False
+        self._wake.wait(LINGER)
+        with self._lock:
+            self._is_asleep = False
+            if self._held or self._closed.is_set():
+                return False
+            self._thread = None
+            return True
+
+    def _renew_held(self) -> float:
+        """Renew all leases, and return how many seconds to sleep."""
         with self._lock:
             held = list(self._held)
-            # Not told about each attempt that comes: one that comes meanwhile is renewed before a third of its lease is over.
-            self._is_asleep = not held
-        if not held:
-            return None
+        # One that comes meanwhile is renewed before a third of its lease is over.
         return self._pause if self._renew(held) else min(self._pause, RETRY_PAUSE)
 
     def _renew(self, held: Sequence[AttemptId]) -> bool:

@@ -68,6 +68,13 @@ class Work(Protocol):
         """Drop what was kept for the run outside the store, such as uploaded files."""
 
 
+class Waker(Protocol):
+    """What tells runs that wait for others; `Control` does."""
+
+    def wake(self, run_id: str) -> None:
+        """Have the runs start that waited for this one to end."""
+
+
 class Means(Protocol):
     """What a process performs attempts with; `Runtime` has it."""
 
@@ -82,6 +89,10 @@ class Means(Protocol):
 
     coroutines: CoroutineThread
     """Runs async tasks."""
+
+    @property
+    def control(self) -> Waker:
+        """Has the runs start that waited for others."""
 
 
 def perform(work: Work, run_id: str, means: Means, settle: Settle | None = None) -> Verdict:
@@ -112,7 +123,7 @@ def begin(work: Work, run_id: str, means: Means, settle: Settle | None = None) -
         logger.info("Skipped a message of run %s (%s): it has ended or expired.", run_id, work.name)
         return Verdict()
     if isinstance(claim, Busy):
-        logger.info("Put a message of run %s (%s) off: another attempt of it is leased.", run_id, work.name)
+        logger.info("Put a message of run %s (%s) off for %s.", run_id, work.name, claim.retry_in)
         return Verdict(retry_in=claim.retry_in, is_busy=True)
     if claim.snapshot.is_terminal:
         logger.warning("Run %s (%s) ended with its last attempt: %s", run_id, work.name, claim.snapshot.error)
@@ -139,6 +150,7 @@ class Attempt:
         self._settle = settle
         self._reporter = means.flusher.open(self.run.id, self.run.attempt)
         self._keeper = means.keeper
+        self._waker = means.control
         self._leased = ExitStack()
         self._leased.enter_context(means.keeper.holding(self.run, self.stop))
         self._lock = threading.Lock()
@@ -184,7 +196,10 @@ class Attempt:
             return self._end(outcome) if self._is_first_end() else Verdict()
 
     def _end(self, outcome: Outcome | None) -> Verdict:
-        return _conclude(self._work, self._claim, outcome, self._reporter, store=self._store, settle=self._settle)
+        verdict = _conclude(self._work, self._claim, outcome, self._reporter, store=self._store, settle=self._settle)
+        if self._work.options.concurrency is not None:
+            self._waker.wake(self.run.id)
+        return verdict
 
     def _is_first_end(self) -> bool:
         with self._lock:

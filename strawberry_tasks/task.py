@@ -18,7 +18,7 @@ from .handle import Handle
 from .policy import NOBODY, Policy, Viewer
 from .runtime import Runtime
 from .snapshot import JSON, Snapshot
-from .stores.base import NewRun, Record
+from .stores.base import Limit, NewRun, Record
 from .uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -191,8 +191,9 @@ class Task(Generic[P, R]):
         runs: list[NewRun] = []
         try:
             for args, kwargs in calls:
+                limit = self._limit(args, kwargs)
                 arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
-                runs.append(self._new_run(arguments))
+                runs.append(self._new_run(arguments, limit))
                 self._check_size(arguments)
             started = self._send(runs)
         except BaseException:
@@ -234,6 +235,7 @@ class Task(Generic[P, R]):
             key=before.key,
             tags=before.tags,
             priority=before.priority,
+            limit=None if self.options.concurrency is None else self._limit((), self.load_arguments(record.arguments)),
         )
         (started,) = self._send([run])
         return started
@@ -280,7 +282,7 @@ class Task(Generic[P, R]):
         except Exception:
             logger.exception("Run %s was not started, but its uploads could not be removed.", run_id)
 
-    def _new_run(self, arguments: str) -> NewRun:
+    def _new_run(self, arguments: str, limit: Limit | None) -> NewRun:
         return NewRun(
             id=str(uuid4()),
             name=self.name,
@@ -294,7 +296,16 @@ class Task(Generic[P, R]):
             key=self._key,
             tags=self._tags,
             priority=self.options.priority,
+            limit=limit,
         )
+
+    def _limit(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Limit | None:
+        """Return with which others a run is limited."""
+        options = self.options
+        if options.concurrency is None or options.concurrency_key is None:
+            return None if options.concurrency is None else Limit(self.name, options.concurrency)
+        key = str(options.concurrency_key(**self.declaration.call_arguments(args, kwargs)))
+        return Limit(f"{self.name}:{_word('concurrency_key', key)}", options.concurrency)
 
     def _patience(self) -> timedelta | None:
         """Return how long from now a run must have started."""

@@ -221,5 +221,8 @@ class _RecordingBackend:
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         pass
 
+    def hurry(self, run_id: str, queue: str) -> None:
+        pass
+
     def close(self) -> None:
         pass

@@ -46,5 +46,12 @@ class Backend(Protocol):
             QueueUnavailableError: If the queue did not take it.
         """
 
+    def hurry(self, run_id: str, queue: str) -> None:
+        """Deliver the message of a run now that was put off, where that is possible.
+
+        Raises:
+            QueueUnavailableError: If the queue cannot be reached.
+        """
+
     def close(self) -> None:
         """Stop what the backend runs inside this process; waits for the attempts that are running."""

@@ -76,6 +76,13 @@ class RedisBackend(DramatiqBackend):
             for run, answer in zip(runs, answers, strict=True)
         ]
 
+    def hurry(self, run_id: str, queue: str) -> None:
+        """Deliver the message of a run now that was put off."""
+        try:
+            self._transport.hurry(queue, run_id)
+        except ConnectionClosed as error:
+            raise QueueUnavailableError from error
+
     def _standing(self, work: Work, run: NewRun, store: RedisStore) -> Snapshot:
         """Return the run that is there instead of a new one; it has a message of its own."""
         present = store.standing(run)

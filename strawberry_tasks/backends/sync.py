@@ -38,5 +38,8 @@ class SyncBackend:
         if verdict.error is not None:
             logger.error("Run %s (%s) failed.", run_id, work.name, exc_info=verdict.error)
 
+    def hurry(self, run_id: str, queue: str) -> None:
+        """Leave it: the message comes by itself."""
+
     def close(self) -> None:
         """Nothing to stop."""

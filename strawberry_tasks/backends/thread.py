@@ -44,6 +44,9 @@ class ThreadBackend:
         self._actors.send(work, run_id, queue=queue, delay=delay)
         self._start()
 
+    def hurry(self, run_id: str, queue: str) -> None:
+        """Leave it: the message comes by itself."""
+
     def close(self) -> None:
         """Stop the threads once the attempts that are running have ended."""
         with self._lock:

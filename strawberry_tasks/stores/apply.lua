@@ -31,6 +31,7 @@ if is_terminal(new_status) then
 else
   if new_status == 'RETRYING' then
     redis.call('ZREM', prefix .. 'leases', id)
+    leave(prefix, id)
   end
   if ARGV[5] ~= '' then
     call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))

@@ -13,6 +13,16 @@ from typing import Any, Final, NamedTuple, Protocol
 from ..snapshot import JSON, Failure, Snapshot, to_millis
 
 
+class Limit(NamedTuple):
+    """How many runs may be RUNNING at a time."""
+
+    group: str
+    """Of those that name the same."""
+
+    most: int
+    """At the most; 1 or more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
     """A run that is about to be recorded."""
@@ -56,6 +66,9 @@ class NewRun:
     priority: int = 0
     """How urgent it is in its queue; the higher, the sooner."""
 
+    limit: Limit | None = None
+    """With which others it is limited."""
+
 
 class Record(NamedTuple):
     """A run, and what it was started with."""
@@ -79,10 +92,10 @@ class Claim(NamedTuple):
 
 
 class Busy(NamedTuple):
-    """Nothing can be claimed now: the run is RUNNING, and its attempt is leased."""
+    """Nothing can be claimed now: the run is RUNNING, and its attempt is leased; or as many are RUNNING as may be."""
 
     retry_in: timedelta
-    """When the lease lapses, unless it is renewed until then."""
+    """When to try again: when the lease lapses, unless it is renewed until then; or when a place may be free."""
 
 
 class Lease(Enum):
@@ -96,6 +109,13 @@ class Lease(Enum):
 
     LOST = "lost"
     """The attempt is over, for itself or for another one; whatever it writes is refused."""
+
+
+class Waiting(NamedTuple):
+    """A run that was `Busy` for its `Limit`, and may start now."""
+
+    run_id: str
+    queue: str
 
 
 class AttemptId(NamedTuple):
@@ -224,6 +244,9 @@ class Store(Protocol):
         Returns:
             Those that have ended by it.
         """
+
+    def waiting(self, run_id: str) -> list[Waiting]:
+        """Return the runs that may start now that this one has ended, of those that are limited with it."""
 
     def cancel(self, run_id: str) -> Record | None:
         """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run.

@@ -3,7 +3,8 @@
 -- ARGV[1]  prefix    ARGV[2]  id    ARGV[3]  the caller's token
 -- ARGV[4]  the lease, ms    ARGV[5]  how long a record is kept, ms    ARGV[6]  the same once it has ended
 -- ARGV[7]  the failure of an attempt whose worker was lost    ARGV[8]  the failure of a run that was not started in time
--- Returns the record, name and value in turn; the ms until the lease of another attempt lapses; or false if the run is gone or
+-- Returns the record, name and value in turn; the ms until the lease of another attempt lapses, or until it is worth while to see
+-- whether fewer runs are RUNNING of those that are limited together; or false if the run is gone or
 -- was terminal before. A run that has lost its last attempt, or comes too late, comes back as it has ended.
 local prefix, id, token = ARGV[1], ARGV[2], ARGV[3]
 local lease, live_ttl, result_ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -31,14 +32,28 @@ if status == 'RUNNING' then
   end
 end
 
-local attempt, version, owner, start_by = unpack(
-  redis.call('HMGET', KEYS[1], 'attempt', 'version', 'owner', 'start_by')
+local attempt, version, owner, start_by, group, limit = unpack(
+  redis.call('HMGET', KEYS[1], 'attempt', 'version', 'owner', 'start_by', 'limit_group', 'limit')
 )
 if start_by and start_by ~= '' and not attempt then
   if tonumber(start_by) <= now_millis() then
     expire(prefix, id, result_ttl, ARGV[8])
     return redis.call('HGETALL', KEYS[1])
   end
+end
+if group and group ~= '' then
+  local running, waiting = prefix .. 'limit:' .. group, prefix .. 'waiting:' .. group
+  if redis.call('ZCARD', running) >= tonumber(limit) then
+    redis.call('ZADD', waiting, 'NX', text(now_micros()), id)
+    keep(waiting, live_ttl)
+    -- Whoever ends wakes the next one. This is for when that fails, and the further behind the rarer.
+    return math.min(1000 + 100 * redis.call('ZRANK', waiting, id), 60000)
+  end
+  redis.call('ZREM', waiting, id)
+  redis.call('ZADD', running, text(now_micros()), id)
+  keep(running, live_ttl)
+end
+if start_by and start_by ~= '' and not attempt then
   redis.call('ZREM', prefix .. 'expiring', id)
 end
 version = text(version + 1)

@@ -23,15 +23,20 @@ from .base import (
     Change,
     Claim,
     Lease,
+    Limit,
     NewRun,
     Page,
     Record,
+    Waiting,
     cursor_of,
     owner_topic,
     parse_cursor,
     run_topic,
 )
 from .memory_feed import MemoryFeed, MemoryFeeds
+
+WAIT = timedelta(seconds=1)
+"""When a run tries again that waits for another one to end, and was not told."""
 
 _PRUNE_EVERY = 100
 """How many runs are created between two searches for expired ones."""
@@ -58,6 +63,12 @@ class _Record:
 
     lost: int = 0
     """The attempt that was lost last."""
+
+    limit: Limit | None = None
+    """With which others it is limited."""
+
+    waits: int = 0
+    """Its place among those that wait for another run to end; 0 if it does not."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -101,6 +112,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
         self._created = 0
+        self._places = itertools.count(1)
         self._heard: datetime | None = None
         self._grace_end: datetime | None = None
         self._feeds = MemoryFeeds()
@@ -134,7 +146,7 @@ class MemoryStore:
             )
             self._created += 1
             expires = now + LIVE_TTL + max(run.delay or timedelta(), run.expires or timedelta())
-            record = _Record(fields=fields, arguments=run.arguments, expires=expires)
+            record = _Record(fields=fields, arguments=run.arguments, expires=expires, limit=run.limit)
             self._records[run.id] = record
             self._publish(record)
             return record.snapshot
@@ -167,6 +179,10 @@ class MemoryStore:
                     return Claim(snapshot=ended, arguments=record.arguments)
             if _is_late(record, now):
                 return Claim(snapshot=self._expire(record, now), arguments=record.arguments)
+            if record.limit is not None and len(self._running(record.limit.group)) >= record.limit.most:
+                record.waits = record.waits or next(self._places)
+                return Busy(WAIT)
+            record.waits = 0
             record.change(
                 status=TaskStatus.RUNNING,
                 attempt=record.snapshot.attempt + 1,
@@ -200,6 +216,18 @@ class MemoryStore:
                 taken = list(itertools.islice(lapsed, MAX_SWEPT))
                 records += [Record(self._lose(record, now), record.arguments) for record in taken]
         return [record for record in records if record.snapshot.is_terminal]
+
+    def waiting(self, run_id: str) -> list[Waiting]:
+        """Return the runs that may start now that this one has ended."""
+        with self._lock:
+            ended = self._find(run_id)
+            if ended is None or ended.limit is None:
+                return []
+            group, most = ended.limit
+            line = [record for record in self._records.values() if record.waits and not record.is_terminal]
+            line = sorted((record for record in line if record.limit == ended.limit), key=lambda record: record.waits)
+            first = line[: max(0, most - len(self._running(group)))]
+            return [Waiting(record.fields["id"], record.fields["queue"]) for record in first]
 
     def cancel(self, run_id: str) -> Record | None:
         """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""
@@ -276,6 +304,10 @@ class MemoryStore:
 
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""
+
+    def _running(self, group: str) -> Sequence[_Record]:
+        limited = (record for record in self._records.values() if record.limit and record.limit.group == group)
+        return [record for record in limited if record.lapses is not None]
 
     def _renew(self, attempt: AttemptId, now: datetime) -> Lease:
         record = self._find(attempt.run_id)

@@ -25,6 +25,7 @@ from .base import (
     NewRun,
     Page,
     Record,
+    Waiting,
     cursor_of,
     parse_cursor,
 )
@@ -42,7 +43,7 @@ def _load(name: str) -> Script:
 
 
 _CREATE, _CLAIM, _APPLY, _DISCARD, _LIST = map(_load, ("create", "claim", "apply", "discard", "list"))
-_RENEW, _SWEEP, _CANCEL = map(_load, ("renew", "sweep", "cancel"))
+_RENEW, _SWEEP, _CANCEL, _WAITING = map(_load, ("renew", "sweep", "cancel", "waiting"))
 _LEASES: Final = (Lease.LOST, Lease.HELD, Lease.CANCELED)
 _LOST: Final = to_fields({"failure": WORKER_LOST})["failure"]
 _LATE: Final = to_fields({"failure": EXPIRED})["failure"]
@@ -104,6 +105,7 @@ class RedisStore:
             self._holder(run) if run.key else "",
             "arguments",
             run.arguments,
+            *(("limit_group", run.limit.group, "limit", run.limit.most) if run.limit else ()),
             *_flat(to_fields(_new_values(run))),
         )
 
@@ -147,6 +149,11 @@ class RedisStore:
             MAX_SWEPT,
         )
         return [_record(record) for record in self._call(call)]
+
+    def waiting(self, run_id: str) -> list[Waiting]:
+        """Return the runs that may start now that this one has ended."""
+        words = self._call(_WAITING.call([self._key(run_id)], self._prefix), repeatable=True)
+        return [Waiting(*pair) for pair in zip(words[::2], words[1::2], strict=True)]
 
     def cancel(self, run_id: str) -> Record | None:
         """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""

@@ -3,7 +3,9 @@
 -- While it is RUNNING, {prefix}leases, a sorted set, tells the millisecond at which its attempt is lost unless it renews that.
 -- One that has to be started by some time stands in {prefix}expiring, a sorted set by that millisecond, until its first attempt.
 -- {prefix}key:{name}:{key} holds the id of the live run of that task and key.
--- Fields that only the scripts know: `token`, of the claim that began the attempt, and `lost`, the attempt that was lost last.
+-- Of runs that are limited together, {prefix}limit:{group}, a sorted set, holds those that are RUNNING, and {prefix}waiting:{group}
+-- those that wait for one of them to end, by the microsecond since which they do. Their fields `limit_group` and `limit` are known
+-- to the scripts only, as are `token`, of the claim that began the attempt, and `lost`, the attempt that was lost last.
 
 local call = redis.call
 
@@ -54,8 +56,18 @@ local function announce(prefix, id, owner, version)
   end
 end
 
+-- Gives free the place that a RUNNING run has among those that are limited with it.
+local function leave(prefix, id)
+  local group = redis.call('HGET', prefix .. 'run:' .. id, 'limit_group')
+  if group and group ~= '' then
+    redis.call('ZREM', prefix .. 'limit:' .. group, id)
+    redis.call('ZREM', prefix .. 'waiting:' .. group, id)
+  end
+end
+
 -- Gives free what a live run holds.
 local function free(prefix, id)
+  leave(prefix, id)
   local name, key, start_by = unpack(redis.call('HMGET', prefix .. 'run:' .. id, 'name', 'key', 'start_by'))
   if key and key ~= '' then
     local holder = prefix .. 'key:' .. name .. ':' .. key
@@ -129,6 +141,7 @@ local function lose(prefix, id, live_ttl, result_ttl, failure)
   if status == 'RETRYING' then
     redis.call('HSET', key, 'scheduled_for', text(now_millis()))
     redis.call('ZREM', prefix .. 'leases', id)
+    leave(prefix, id)
     keep(key, ttl)
   else
     ttl = result_ttl

@@ -43,6 +43,8 @@ class Controlled:
         self.sleep_in_c = tasks.mutation(hard_timeout=HARD_LIMIT)(sleep_in_c)
         self.sleep_briefly = tasks.mutation(hard_timeout=GRACE)(sleep_briefly)
         self.lock_in_c = tasks.mutation(max_retries=0, hard_timeout=HARD_LIMIT)(lock_in_c)
+        self.enter = tasks.mutation(concurrency=1, concurrency_key=lambda gate, room: room)(enter)
+        self.enter_async = tasks.mutation(concurrency=1)(enter_async)
         self.keep = tasks.mutation(max_retries=0)(keep)
 
 
@@ -127,6 +129,18 @@ def sleep_briefly() -> None:
 def lock_in_c(exponent: int) -> int:
     """Stay in C code that lets no other thread run, for longer the greater the exponent."""
     return len(str(3**exponent))
+
+
+def enter(gate: str, room: str) -> None:
+    """Be in a room, where nobody else may be, until the gate opens."""
+    deaf(gate)
+
+
+async def enter_async(gate: str) -> None:
+    """Be alone until the gate opens."""
+    with _at_work(gate):
+        for _ in until_open(gate):
+            await asyncio.sleep(0.01)
 
 
 def keep(gate: str, file: Upload) -> int:

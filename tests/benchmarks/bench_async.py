@@ -65,6 +65,12 @@ def measure(client: redis.Redis, count: int) -> str:
     )
 
 
+def clean(client: redis.Redis, namespace: str) -> None:
+    """Remove what is left."""
+    if keys := list(client.scan_iter(f"{namespace}:*", count=1000)):
+        client.unlink(*keys)
+
+
 def main() -> None:
     """Measure some rounds with one worker."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
@@ -73,13 +79,10 @@ def main() -> None:
         namespace = f"bench-{secrets.token_hex(4)}"
         os.environ.update(BENCH_URL=url, BENCH_NAMESPACE=namespace)
         client = stack.enter_context(redis.Redis.from_url(url))
+        stack.callback(clean, client, namespace)
         stack.enter_context(worker())
-        try:
-            for _ in range(ROUNDS):
-                print(measure(client, count))
-        finally:
-            if keys := list(client.scan_iter(f"{namespace}:*", count=1000)):
-                client.unlink(*keys)
+        for _ in range(ROUNDS):
+            print(measure(client, count))
 
 
 if __name__ == "__main__":

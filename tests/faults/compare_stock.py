@@ -13,19 +13,27 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from strawberry_tasks import TaskStatus
-from tests.faults.afflictions import SHORT, Affliction
+from tests.faults.afflictions import OF_ONE, SHORT, Affliction
 from tests.faults.incident import BUSY, Aftermath, Incident, Moment, Story
-from tests.faults.stage import Stage
+from tests.faults.stage import Exposed, Stage
+
+COMPLETED = "completed"
 
 PATIENCE = 25
 """Seconds within which a run has to end once the fault is over."""
 
 
-def play(affliction: Affliction, *, stock: bool) -> dict[Moment, str]:
+CASES: list[tuple[Affliction, Exposed]] = [
+    *((affliction, Exposed.BOTH) for affliction in SHORT),
+    *((affliction, Exposed.QUEUE) for affliction in OF_ONE),
+]
+
+
+def play(affliction: Affliction, exposed: Exposed, *, stock: bool) -> dict[Moment, str]:
     """Let a fault strike one of the two, and tell what became of the run at each moment."""
     told: dict[Moment, str] = {}
     for moments in (BUSY, [Moment.IDLE]):
-        with tempfile.TemporaryDirectory() as directory, Stage(Path(directory), stock=stock) as stage:
+        with tempfile.TemporaryDirectory() as directory, Stage(Path(directory), stock=stock, exposed=exposed) as stage:
             try:
                 aftermath = asyncio.run(Incident(stage, affliction, moments, patience=PATIENCE).unfold())
             except AssertionError as error:
@@ -51,19 +59,30 @@ def tell(aftermath: Aftermath, story: Story, affliction: Affliction) -> str:
     allowed = 1 + story.failures + (1 if affliction.loses_attempts else 0)
     if len(story.executions) > allowed or len(set(story.executions)) < len(story.executions):
         faults.append("ran again")
-    return f"**{', '.join(faults)}**" if faults else "completed"
+    return f"**{', '.join(faults)}**" if faults else COMPLETED
+
+
+def summary(told: dict[Moment, str]) -> str:
+    """Say what became of all runs, and of which not the same as of the others."""
+    by_outcome: dict[str, list[Moment]] = {}
+    for moment, outcome in told.items():
+        by_outcome.setdefault(outcome, []).append(moment)
+    parts = [
+        outcome if outcome == COMPLETED else f"{outcome}: {', '.join(moments)}"
+        for outcome, moments in by_outcome.items()
+    ]
+    return "; ".join(sorted(parts, key=lambda part: part != COMPLETED))
 
 
 def main() -> None:
     """Print a table for documents."""
     words = " ".join(sys.argv[1:])
-    print("| fault | moment | our transport | stock `RedisBroker` |", "|---|---|---|---|", sep="\n", flush=True)
-    for affliction in SHORT:
-        if words not in affliction.name:
-            continue
-        ours, stock = play(affliction, stock=False), play(affliction, stock=True)
-        for moment in Moment:
-            print(f"| {affliction.name} | {moment} | {ours[moment]} | {stock[moment]} |", flush=True)
+    print("| fault | our transport | stock `RedisBroker` |", "|---|---|---|", sep="\n", flush=True)
+    for affliction, exposed in CASES:
+        name = affliction.name if exposed is Exposed.BOTH else f"{affliction.name}, {exposed} only"
+        if words in name:
+            ours, stock = (summary(play(affliction, exposed, stock=stock)) for stock in (False, True))
+            print(f"| {name} | {ours} | {stock} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
@@ -22,12 +23,21 @@ SHUTDOWN_MS = 1000
 """How long a worker that is told to end lets its tasks go on."""
 
 
+class Exposed(StrEnum):
+    """What is behind the proxies; the rest goes straight to the server, as if it were another one."""
+
+    BOTH = "store and queue"
+    QUEUE = "queue"
+    STORE = "store"
+
+
 class Stage:
     """All of it, for the block. Everybody reaches Redis through `proxy`, but the first worker has a proxy of its own.
 
     Args:
         directory: Where files go.
         stock: Whether Dramatiq's own Redis broker carries the messages instead of ours.
+        exposed: What is behind the proxies.
         lease: How long a lost worker's attempts are leased.
 
     Attributes:
@@ -39,12 +49,15 @@ class Stage:
 
     namespace = "faults"
 
-    def __init__(self, directory: Path, *, stock: bool = False, lease: timedelta = LEASE) -> None:
+    def __init__(
+        self, directory: Path, *, stock: bool = False, exposed: Exposed = Exposed.BOTH, lease: timedelta = LEASE
+    ) -> None:
         self.directory = directory
         self.lease = lease
         self.server = RedisServer()
         self.journal = Journal(directory / "journal")
-        self._stock = stock
+        self.stock = stock
+        self._exposed = exposed
         self._stack = ExitStack()
         self._workers = 0
 
@@ -63,9 +76,15 @@ class Stage:
 
     def settings(self, proxy: Proxy) -> Settings:
         """Return the settings of a process that goes this way."""
-        broker = f"stock+{proxy.url}" if self._stock else ""
+        straight = self.server.url
+        store, queue = {
+            Exposed.BOTH: (proxy.url, proxy.url),
+            Exposed.QUEUE: (straight, proxy.url),
+            Exposed.STORE: (proxy.url, straight),
+        }[self._exposed]
+        broker = f"stock+{queue}" if self.stock else queue
         return Settings(
-            url=proxy.url,
+            url=store,
             namespace=self.namespace,
             uploads=self.directory / "uploads",
             broker=broker,
@@ -95,7 +114,7 @@ class Stage:
 
     def messages(self) -> int:
         """Count the messages that are not done with."""
-        key = "faults-stock:default.msgs" if self._stock else "faults:queue:default:messages"
+        key = "faults-stock:default.msgs" if self.stock else "faults:queue:default:messages"
         with redis.Redis.from_url(self.server.url) as client:
             return int(client.hlen(key))
 

@@ -7,34 +7,55 @@ import asyncio
 import pytest
 
 from strawberry_tasks import TaskStatus
-from tests.faults.afflictions import LONG, SHORT, Affliction
+from tests.faults.afflictions import LONG, OF_ONE, SHORT, Affliction
 from tests.faults.incident import BUSY, Aftermath, Incident, Moment, Story
-from tests.faults.stage import Stage
+from tests.faults.stage import Exposed, Stage
 
 pytestmark = pytest.mark.timeout(180)
 
-AFFLICTIONS = [*SHORT, *(pytest.param(affliction, marks=pytest.mark.slow) for affliction in LONG)]
+Case = tuple[Affliction, Exposed]
+
+CASES: list[Case] = [
+    *((affliction, Exposed.BOTH) for affliction in [*SHORT, *LONG]),
+    *((affliction, exposed) for exposed in (Exposed.QUEUE, Exposed.STORE) for affliction in OF_ONE),
+]
 
 moments = pytest.mark.parametrize("moment", list(Moment), ids=str)
 
 
-@pytest.fixture(scope="module", params=AFFLICTIONS, ids=str)
-def affliction(request: pytest.FixtureRequest) -> Affliction:
-    """Each fault in turn."""
+def _name(case: Case) -> str:
+    affliction, exposed = case
+    return str(affliction) if exposed is Exposed.BOTH else f"{affliction}, {exposed} only"
+
+
+PARAMETERS = [pytest.param(case, id=_name(case), marks=[pytest.mark.slow] if case[0] in LONG else []) for case in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMETERS)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each fault in turn, and whom it befalls."""
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
-def busy(affliction: Affliction, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+def affliction(case: Case) -> Affliction:
+    """The fault."""
+    return case[0]
+
+
+@pytest.fixture(scope="module")
+def busy(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     """What the fault left where one run was at each moment."""
-    with Stage(tmp_path_factory.mktemp("busy")) as stage:
+    affliction, exposed = case
+    with Stage(tmp_path_factory.mktemp("busy"), exposed=exposed) as stage:
         return asyncio.run(Incident(stage, affliction, BUSY).unfold())
 
 
 @pytest.fixture(scope="module")
-def idle(affliction: Affliction, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+def idle(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     """What the fault left where nothing was under way."""
-    with Stage(tmp_path_factory.mktemp("idle")) as stage:
+    affliction, exposed = case
+    with Stage(tmp_path_factory.mktemp("idle"), exposed=exposed) as stage:
         return asyncio.run(Incident(stage, affliction, [Moment.IDLE]).unfold())
 
 

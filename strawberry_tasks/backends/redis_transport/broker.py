@@ -153,6 +153,14 @@ class RedisTransport(RedisBroker):
             self.emit_after("enqueue", message, delay)
         return answers
 
+    def hurry(self, queue: str, message_id: str) -> None:
+        """Deliver a message now that was put off; harmless for any other.
+
+        Raises:
+            ConnectionClosed: If Redis does not answer.
+        """
+        self._link.call(self._calls.hurry(queue, message_id))
+
     def in_flight(self, message_id: str) -> Delivery | None:
         """Return a message that this process holds."""
         return self._flight.find(message_id)

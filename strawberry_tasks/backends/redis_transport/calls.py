@@ -32,6 +32,7 @@ _PROMOTED: Final = 200
     _PURGE,
     _FLUSH,
     _DEPTH,
+    _HURRY,
 ) = (
     load_script(str(__package__), "shared", name)
     for name in (
@@ -48,6 +49,7 @@ _PROMOTED: Final = 200
         "purge",
         "flush",
         "depth",
+        "hurry",
     )
 )
 
@@ -127,6 +129,10 @@ class QueueCalls:
     def revive(self, queue: str, message_id: str, message: bytes, *, priority: int) -> Call:
         """Move a dead letter back."""
         return _REVIVE.call(self._keys(queue), message_id, message, priority)
+
+    def hurry(self, queue: str, message_id: str) -> Call:
+        """Return the call that makes a message ready that was put off."""
+        return _HURRY.call(self._keys(queue), message_id)
 
     def purge(self, queue: str, message_ids: Sequence[str]) -> Call:
         """Delete dead letters, all if no id is given."""

@@ -1,0 +1,11 @@
+-- Deliver a message now that was put off, at the end of its priority.
+-- KEYS[1]  the queue
+-- ARGV[1]  id
+-- Returns 1 if it was put off, else 0.
+local id = ARGV[1]
+if redis.call('ZREM', delayed, id) == 0 then
+  return 0
+end
+queue_up(id, redis.call('HGET', places, id) or 0)
+wake()
+return 1
