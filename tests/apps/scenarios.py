@@ -148,7 +148,7 @@ def flaky(task: TaskContext, failures: int) -> int:
 def stumble(task: TaskContext, gate: str) -> int:
     """Report some progress, wait until the gate opens, and fail in the first attempt."""
     task.progress(1, 2)
-    for _ in _until_open(gate):
+    for _ in until_open(gate):
         time.sleep(0.01)
     if task.attempt == 1:
         raise RuntimeError("secret detail")
