@@ -1,4 +1,4 @@
-"""How many tracked runs are enqueued and performed a second, beside untracked messages of stock Dramatiq on the same broker.
+"""How many tracked runs are enqueued and performed a second, beside untracked messages over the same transport.
 
 A tracked run writes its state three times (created, running, completed) and takes arguments and a result through the codec; an
 untracked one is a message and nothing else.
@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable
 
-import redis
 from report import in_turns, ratio, show
 from server import fresh_namespace, redis_url
 from workers import configure, workers
@@ -27,9 +26,8 @@ def main() -> None:
     with redis_url() as url, fresh_namespace(url) as namespace:
         configure(url, namespace)
         _show_enqueue()
-        with redis.Redis.from_url(url) as client:
-            for processes in (1, 2):
-                _show_performed(client, namespace, processes)
+        for processes in (1, 2):
+            _show_performed(processes)
 
 
 def _enqueue(send: Callable[[], object], count: int) -> float:
@@ -40,26 +38,26 @@ def _enqueue(send: Callable[[], object], count: int) -> float:
 
 
 def _show_enqueue() -> None:
-    from tracked import no_op, stock_no_op  # noqa: PLC0415 - it reads what `configure` has set
+    from tracked import no_op, untracked_no_op  # noqa: PLC0415 - it reads what `configure` has set
 
     measures = {
-        "stock send()": lambda: _enqueue(stock_no_op.send, ENQUEUED),
+        "untracked send()": lambda: _enqueue(untracked_no_op.send, ENQUEUED),
         "enqueue()": lambda: _enqueue(no_op.enqueue, ENQUEUED),
     }
     _show(f"Enqueued one by one, per second, {ENQUEUE_ROUNDS} runs of {ENQUEUED}", in_turns(ENQUEUE_ROUNDS, measures))
 
 
-def _show_performed(client: redis.Redis, namespace: str, processes: int) -> None:
-    from tracked import broker, no_op, stock_no_op  # noqa: PLC0415 - it reads what `configure` has set
+def _show_performed(processes: int) -> None:
+    from tracked import broker, no_op, untracked_no_op  # noqa: PLC0415 - it reads what `configure` has set
 
     def perform(queue: str, send: Callable[[], object]) -> float:
         broker.flush(queue)
         _enqueue(send, RUNS)
         with workers(processes, threads=THREADS, queues=[queue]):
-            return _rate(lambda: int(client.hlen(f"{namespace}-queue:{queue}.msgs")))
+            return _rate(lambda: broker.do_qsize(queue))
 
     measures = {
-        "stock": lambda: perform("stock", stock_no_op.send),
+        "untracked": lambda: perform("untracked", untracked_no_op.send),
         "tracked": lambda: perform("tracked", no_op.enqueue),
     }
     title = f"Performed, per second, {processes} worker processes × {THREADS} threads, {ROUNDS} runs of {RUNS}"

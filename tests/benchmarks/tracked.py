@@ -1,4 +1,4 @@
-"""The tasks of the benchmarks, and an actor of stock Dramatiq over the same broker; imported by the worker processes, too.
+"""The tasks of the benchmarks, and an actor without a record over the same transport; imported by the worker processes, too.
 
 ``BENCH_URL`` and ``BENCH_NAMESPACE`` say where they work.
 """
@@ -29,8 +29,8 @@ def no_op() -> None:
     """Do nothing, tracked."""
 
 
-@dramatiq.actor(queue_name="stock", broker=broker)
-def stock_no_op() -> None:
+@dramatiq.actor(queue_name="untracked", broker=broker)
+def untracked_no_op() -> None:
     """Do nothing, untracked."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import redis
+from dramatiq.common import dq_name
 
 from tests.apps.settings import Settings
 from tests.faults.journal import Journal
@@ -114,9 +115,11 @@ class Stage:
 
     def messages(self) -> int:
         """Count the messages that are not done with."""
-        key = "faults-stock:default.msgs" if self.stock else "faults:queue:default:messages"
+        queue = self.tasks.work.options.queue
+        stock = [f"{self.namespace}-stock:{name}.msgs" for name in (queue, dq_name(queue))]
+        keys = stock if self.stock else [f"{self.namespace}:queue:{queue}:messages"]
         with redis.Redis.from_url(self.server.url) as client:
-            return int(client.hlen(key))
+            return sum(int(client.hlen(key)) for key in keys)
 
     def records(self) -> set[str]:
         """Return the id of every run of which there is a record."""
