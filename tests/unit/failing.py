@@ -35,6 +35,9 @@ class BrokenBackend:
         """Fail."""
         raise self._error
 
+    def hurry(self, run_id: str, queue: str) -> None:
+        """Nothing to hurry."""
+
     def close(self) -> None:
         """Nothing to stop."""
 
