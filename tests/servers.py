@@ -163,6 +163,9 @@ class Proxy:
         with client, contextlib.suppress(OSError), socket.create_connection((HOST, self._target)) as server:
             with self._lock:
                 self._sockets |= {client, server}
+            if self._fault is Fault.REFUSE:
+                # It was accepted just before, and `cut` may have missed it.
+                return
             try:
                 self._hand_on(client, server)
             finally:
