@@ -68,17 +68,17 @@ class RedisBackend(DramatiqBackend):
         enqueuings = (self._enqueuing(work, run, store) for run in runs)
         try:
             answers = self._transport.enqueue_by(enqueuings)
+            return [
+                self._standing(work, run, store)
+                if answer is None
+                else store.created(run, [text.decode() for text in answer])
+                for run, answer in zip(runs, answers, strict=True)
+            ]
         except BaseException as error:
             take_back(store, [run.id for run in runs])
             if isinstance(error, ConnectionClosed | StoreUnavailableError):
                 raise QueueUnavailableError from error
             raise
-        return [
-            self._standing(work, run, store)
-            if answer is None
-            else store.created(run, [text.decode() for text in answer])
-            for run, answer in zip(runs, answers, strict=True)
-        ]
 
     def hurry(self, run_id: str, queue: str) -> None:
         """Deliver the message of a run now that was put off."""
