@@ -88,17 +88,19 @@ class AsyncAttempts:
             return self._changed.wait_for(lambda: self._count == 0, timeout)
 
     def give_back(self, patience: timedelta) -> None:
-        """Stop all of them, and let their runs go on elsewhere.
+        """Stop all of them, and those of this process that hold a thread each; let their runs go on elsewhere.
 
         Args:
             patience: How long their functions may take to end. Those that do not are left to the end of the process; nothing that
                 they still write counts.
         """
         self.turn_away()
-        for _, attempt in list(self._running.values()):
-            attempt.stop.send(AttemptGivenBack)
-        if self.wait(patience.total_seconds()):
-            return
+        self._means.keeper.tell_to_leave()
+        if not self.wait(patience.total_seconds()):
+            self._leave_to_themselves(patience)
+        self._means.keeper.give_back(patience)
+
+    def _leave_to_themselves(self, patience: timedelta) -> None:
         for future, (_, attempt) in list(self._running.items()):
             logger.warning("%s does not stop; its run goes on elsewhere all the same.", attempt.label)
             self._ended(future, partial(_raise, AttemptGivenBack()))

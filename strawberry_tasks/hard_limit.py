@@ -58,12 +58,11 @@ def is_worker_process() -> bool:
     return multiprocessing.parent_process() is not None and "dramatiq.cli" in sys.modules
 
 
-def replace_process(*, give_back: Callable[[], None], is_idle: Callable[[], bool]) -> None:
+def replace_process(give_back: Callable[[timedelta], None]) -> None:
     """Have Dramatiq's master start its processes anew, and exit this one; from a thread that may wait.
 
     Args:
-        give_back: Tells the other attempts of this process to stop.
-        is_idle: Tells whether they have.
+        give_back: Gives back the other runs of this process, whose functions may take so long to stop.
     """
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None:
@@ -75,10 +74,7 @@ def replace_process(*, give_back: Callable[[], None], is_idle: Callable[[], bool
     # Until the master has heard, or else it takes the exit for a crash and stops for good; and until this process has stopped to
     # take messages, or else it would get back what it gives back.
     time.sleep(HEARD_WITHIN.total_seconds())
-    give_back()
-    give_up = time.monotonic() + EXIT_GRACE.total_seconds()
-    while time.monotonic() < give_up and not is_idle():
-        time.sleep(0.05)
+    give_back(EXIT_GRACE)
     os._exit(0)
 
 

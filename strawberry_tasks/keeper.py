@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from .errors import StoreUnavailableError, TaskCanceled
 from .hub import Hub
@@ -31,6 +32,13 @@ _REMEMBERED: Final = 1000
 """How many requests to cancel are remembered that came before their attempt was held."""
 
 
+class _Held(NamedTuple):
+    """An attempt that is kept leased."""
+
+    stop: StopSignal
+    abandon: Callable[[], None]
+
+
 class Keeper:
     """One thread renews all leases, in one round trip each third of a lease; it starts with the first attempt.
 
@@ -45,7 +53,7 @@ class Keeper:
         self._hub = hub
         self._pause = lease.total_seconds() / 3
         self._lock = threading.Lock()
-        self._held: dict[AttemptId, StopSignal] = {}
+        self._held: dict[AttemptId, _Held] = {}
         self._asked: OrderedDict[AttemptId, None] = OrderedDict()
         self._wake = threading.Event()
         self._is_asleep = False
@@ -53,16 +61,17 @@ class Keeper:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def holding(self, run: Snapshot, stop: StopSignal) -> Iterator[None]:
+    def holding(self, run: Snapshot, stop: StopSignal, *, abandon: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Keep an attempt leased during the block.
 
         Args:
             run: The run as the attempt has claimed it.
             stop: Told when the attempt has to stop.
+            abandon: Called when it has not stopped in time, and its process ends.
         """
         attempt = AttemptId(run.id, run.attempt)
         with self._lock:
-            self._held[attempt] = stop
+            self._held[attempt] = _Held(stop, abandon)
             if attempt in self._asked:
                 stop.send(TaskCanceled)
             if self._thread is None or not self._thread.is_alive():  # A forked child has the object, not the thread.
@@ -76,12 +85,31 @@ class Keeper:
             with self._lock:
                 del self._held[attempt]
 
-    def give_back(self) -> None:
-        """Tell all attempts to stop, so that their runs go on in another process."""
+    def give_back(self, patience: timedelta) -> None:
+        """Tell all attempts to stop, so that their runs go on in another process.
+
+        Args:
+            patience: How long their functions may take to end. The runs of others are given back though they go on until the
+                process ends; nothing that they still write counts.
+        """
+        self.tell_to_leave()
+        give_up = time.monotonic() + patience.total_seconds()
+        while not self.is_idle() and time.monotonic() < give_up:
+            time.sleep(0.02)
+        for attempt in self._present():
+            try:
+                attempt.abandon()
+            except StoreUnavailableError as error:
+                logger.warning("A run could not be given back, and is lost with its lease: %s", error)
+
+    def tell_to_leave(self) -> None:
+        """Tell all attempts to stop, and do not wait."""
+        for attempt in self._present():
+            attempt.stop.send(AttemptGivenBack)
+
+    def _present(self) -> Sequence[_Held]:
         with self._lock:
-            held = list(self._held.values())
-        for stop in held:
-            stop.send(AttemptGivenBack)
+            return list(self._held.values())
 
     def is_idle(self) -> bool:
         """Tell whether no attempt is held."""
@@ -152,9 +180,9 @@ class Keeper:
 
     def _stop(self, attempt: AttemptId, reason: type[TaskCanceled]) -> None:
         with self._lock:
-            stop = self._held.get(attempt)
-        if stop is None:
+            held = self._held.get(attempt)
+        if held is None:
             return
         if issubclass(reason, AttemptLost):
             logger.warning("Attempt %d of run %s has lost its lease.", attempt.attempt, attempt.run_id)
-        stop.send(reason)
+        held.stop.send(reason)

@@ -18,7 +18,7 @@ from .deadline import await_within, call_within
 from .errors import StoreUnavailableError
 from .hard_limit import HardLimit, is_worker_process, replace_process
 from .keeper import Keeper
-from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, given_up, outcome_of
+from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, given_back, given_up, outcome_of
 from .progress import ProgressFlusher, ProgressReporter
 from .snapshot import JSON, Failure, Snapshot
 from .status import TaskStatus
@@ -151,10 +151,10 @@ class Attempt:
         self._reporter = means.flusher.open(self.run.id, self.run.attempt)
         self._keeper = means.keeper
         self._waker = means.control
-        self._leased = ExitStack()
-        self._leased.enter_context(means.keeper.holding(self.run, self.stop))
         self._lock = threading.Lock()
         self._is_over = False
+        self._leased = ExitStack()
+        self._leased.enter_context(means.keeper.holding(self.run, self.stop, abandon=self._abandon))
         limit = work.options.hard_timeout
         if limit is not None:
             self._leased.callback(HardLimit(limit, self._give_up).cancel)
@@ -206,6 +206,14 @@ class Attempt:
             is_first, self._is_over = not self._is_over, True
         return is_first
 
+    def _abandon(self) -> None:
+        """Give the run back though its function goes on; called when the process comes to its end."""
+        if not self._is_first_end():
+            return
+        logger.warning("%s does not stop; its run goes on elsewhere all the same.", self.label)
+        with self._leased:
+            self._end(given_back(self.run))
+
     def _give_up(self) -> None:
         """End the run though its function goes on; called when its hard limit is over."""
         if not self._is_first_end():
@@ -217,7 +225,7 @@ class Attempt:
         except StoreUnavailableError:
             logger.exception("%s could not be ended; it is lost with its lease.", self.label)
         if is_worker_process():
-            replace_process(give_back=self._keeper.give_back, is_idle=self._keeper.is_idle)
+            replace_process(self._keeper.give_back)
 
     def _bind(self) -> Callable[[], Any]:
         try:

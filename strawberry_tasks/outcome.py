@@ -98,14 +98,17 @@ def given_up(work: Judged) -> Outcome:
     return Outcome(values={"status": TaskStatus.FAILED, "failure": failure})
 
 
+def given_back(run: Snapshot) -> Outcome:
+    """Tell how an attempt ends whose worker comes to its end: it uses up no retry."""
+    values = {"status": TaskStatus.RETRYING, "given_back": run.given_back + 1}
+    return Outcome(values=values, verdict=Verdict(retry_in=timedelta(0)))
+
+
 def _stopped(run: Snapshot, reason: type[TaskCanceled]) -> Outcome | None:
     """Tell what follows from what the function was told to stop for."""
     if issubclass(reason, AttemptLost):
         return None
-    if issubclass(reason, AttemptGivenBack):
-        values = {"status": TaskStatus.RETRYING, "given_back": run.given_back + 1}
-        return Outcome(values=values, verdict=Verdict(retry_in=timedelta(0)))
-    return CANCELED
+    return given_back(run) if issubclass(reason, AttemptGivenBack) else CANCELED
 
 
 def _refused(work: Judged, run: Snapshot, error: BaseException) -> Outcome:

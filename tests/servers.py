@@ -168,6 +168,9 @@ class Proxy:
                 if self._ended:  # Too late to be cut.
                     return
                 self._sockets |= {client, server}
+            if self._fault is Fault.REFUSE:
+                # It was accepted just before, and `cut` may have missed it.
+                return
             try:
                 self._hand_on(client, server)
             finally:

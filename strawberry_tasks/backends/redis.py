@@ -67,14 +67,14 @@ class RedisBackend(DramatiqBackend):
         enqueuings = (self._enqueuing(work, run, store) for run in runs)
         try:
             answers = self._transport.enqueue_by(enqueuings)
+            return [
+                self._standing(work, run, store)
+                if answer is None
+                else store.created(run, [text.decode() for text in answer])
+                for run, answer in zip(runs, answers, strict=True)
+            ]
         except (ConnectionClosed, StoreUnavailableError) as error:
             raise QueueUnavailableError from error
-        return [
-            self._standing(work, run, store)
-            if answer is None
-            else store.created(run, [text.decode() for text in answer])
-            for run, answer in zip(runs, answers, strict=True)
-        ]
 
     def hurry(self, run_id: str, queue: str) -> None:
         """Deliver the message of a run now that was put off."""

@@ -35,6 +35,7 @@ class Controlled:
         self.check = tasks.mutation(max_retries=0)(check)
         self.idle = tasks.mutation(max_retries=1)(idle)
         self.deaf = tasks.mutation(cancel_grace=GRACE)(deaf)
+        self.deaf_once = tasks.mutation(max_retries=0)(deaf_once)
         self.stubborn = tasks.mutation()(stubborn)
         self.heed = tasks.mutation()(heed)
         self.fail = tasks.mutation(max_retries=0)(fail)
@@ -82,6 +83,11 @@ def deaf(gate: str) -> None:
     with _at_work(gate):
         for _ in until_open(gate):
             time.sleep(0.01)
+
+
+def deaf_once(gate: str) -> None:
+    """Ask nobody until the gate opens, without a grace or a retry."""
+    deaf(gate)
 
 
 def stubborn(gate: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -47,6 +47,9 @@ class Evidence:
     strangers: set[str] = field(default_factory=set)
     """Records of runs whose enqueue was refused."""
 
+    errors: Sequence[str] = ()
+    """What was raised by an enqueue, refusals aside."""
+
 
 class Oracle:
     """Judges."""
@@ -60,7 +63,7 @@ class Oracle:
 
     def findings(self) -> dict[str, list[str]]:
         """Return for each promise what breaks it; nothing is as it should be."""
-        checks = {
+        checks: dict[str, Callable[[], Iterable[str]]] = {
             "lost": self._lost,
             "without a terminal state": self._unfinished,
             "terminal changed": self._changed,
@@ -70,6 +73,7 @@ class Oracle:
             "attempts executed twice": self._twice,
             "executions without a reason": self._unexplained,
             "left behind": self._left,
+            "enqueues that failed otherwise": lambda: self._evidence.errors,
         }
         return {name: list(check()) for name, check in checks.items()}
 
@@ -154,7 +158,9 @@ class Oracle:
         """Return the attempts that another one followed though they were not meant to fail."""
         part = self._evidence.parts[run_id]
         failures = 0 if part.hopeless else part.failures
-        return [note for note in self._begun[run_id][:-1] if note.attempt > failures]
+        # A worker that is stopped notes its attempt after the next one has begun elsewhere.
+        begun = sorted(self._begun[run_id], key=lambda note: note.attempt)
+        return [note for note in begun[:-1] if note.attempt > failures]
 
 
 def _is_as_meant(run: Snapshot, part: Part) -> bool:

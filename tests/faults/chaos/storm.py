@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from strawberry_tasks import Handle, Snapshot
-from strawberry_tasks.errors import QueueUnavailableError, StoreUnavailableError
+from strawberry_tasks.errors import QueueUnavailableError, StoreUnavailableError, StrawberryTasksError
 from tests.faults.chaos.oracle import Evidence
 from tests.faults.chaos.plan import Part, Plan
 from tests.faults.chaos.scene import LEASE, NAMESPACE, Scene
@@ -49,6 +49,7 @@ class Storm:
         self._watchers: set[asyncio.Task[None]] = set()
         self._struck = 0
         self._progress = asyncio.Condition()
+        self._errors: list[str] = []
         self.refused = 0
 
     async def rage(self) -> Evidence:
@@ -113,6 +114,8 @@ class Storm:
                 )
             except QueueUnavailableError:
                 self.refused += 1
+            except StrawberryTasksError as error:
+                self._errors.append(repr(error))
             await asyncio.sleep(0.1)
 
     async def _watch(self, handle: Handle[int]) -> None:
@@ -173,6 +176,7 @@ class Storm:
             messages=messages,
             immortal=immortal,
             strangers=records - set(self._parts),
+            errors=self._errors,
         )
 
 

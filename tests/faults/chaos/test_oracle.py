@@ -71,6 +71,7 @@ BROKEN: dict[str, list[Callable[[], Evidence]]] = {
         lambda: replace(evidence(), immortal=["key"]),
         lambda: replace(evidence(), strangers={"s"}),
     ],
+    "enqueues that failed otherwise": [lambda: replace(evidence(), errors=["RuntimeError()"])],
 }
 
 

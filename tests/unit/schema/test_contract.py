@@ -28,6 +28,7 @@ interface TaskHandle {
   attempt: Int!
   maxRetries: Int!
   cancelRequested: Boolean!
+  tags: [String!]!
   retryOf: ID
   createdAt: DateTime!
   scheduledFor: DateTime
@@ -66,7 +67,7 @@ type TaskHandleConnection {
 
 type Query {
   task(id: ID!): TaskHandle
-  tasks(status: [TaskStatus!], name: String, first: Int, after: String): TaskHandleConnection!
+  tasks(status: [TaskStatus!], name: String, tag: String, first: Int, after: String): TaskHandleConnection!
 }
 
 type Mutation {
