@@ -317,8 +317,12 @@ class MemoryStore:
         return Lease.CANCELED if record.snapshot.cancel_requested else Lease.HELD
 
     def _pulse(self, now: datetime) -> datetime:
-        """Return until when no attempt counts as lost: for one lease more when nobody was heard of for longer than one."""
-        if self._heard is not None and now - self._heard > self._lease:
+        """Return until when no attempt counts as lost: for one lease more when nobody was heard of for longer than one.
+
+        If nobody was heard of since such a grace began, it is not begun anew: a lone worker would wait for ever.
+        """
+        heard = self._heard
+        if heard is not None and now - heard > self._lease and (self._grace_end is None or heard >= self._grace_end):
             self._grace_end = now + self._lease
         self._heard = now
         return self._grace_end or now

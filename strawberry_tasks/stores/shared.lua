@@ -108,11 +108,12 @@ local function hold(prefix, id, lease, ttl)
 end
 
 -- Returns the millisecond until which no attempt counts as lost. Nobody could renew a lease while the server was away: if nobody
--- was heard of for longer than a lease, {prefix}pulse, a hash, remembers to wait for another one.
+-- was heard of for longer than a lease, {prefix}pulse, a hash, remembers to wait for another one. If nobody was heard of since
+-- such a grace began, it is not begun anew: whoever lives has renewed by its end, and a lone worker would wait for ever.
 local function grace_end(prefix, lease, ttl)
   local key, now = prefix .. 'pulse', now_millis()
   local heard, grace = unpack(redis.call('HMGET', key, 'heard', 'grace'))
-  if heard and now - heard > lease then
+  if heard and now - heard > lease and tonumber(heard) >= tonumber(grace or 0) then
     grace = text(now + lease)
     redis.call('HSET', key, 'grace', grace)
   end

@@ -219,6 +219,25 @@ def test_an_outage_is_forgiven(make_store: MakeStore) -> None:
     assert state(store).status is TaskStatus.RUNNING
 
 
+def test_a_lone_worker_that_comes_back_late_each_time_gets_the_run(make_store: MakeStore) -> None:
+    """Grace is given once: somebody who looks just after it, each time he is told to wait, does not start it anew."""
+    lease = timedelta(milliseconds=200)
+    store = make_store(HOUR, lease)
+    store.renew([running(store, max_retries=1)])
+
+    def claim_when_told(waited: timedelta) -> Claim | Busy | None:
+        due = datetime.now(UTC) + waited * 1.5
+        wait_until(lambda: datetime.now(UTC) > due, "the wait is over")
+        return store.claim("run")
+
+    first = claim_when_told(lease)
+    assert isinstance(first, Busy)
+    second = claim_when_told(first.retry_in)
+
+    assert isinstance(second, Claim)
+    assert second.snapshot.attempt == 2
+
+
 def test_a_sweep_is_bounded(hasty: Store) -> None:
     """However many runs were lost, each sweep takes some of them, and in the end all are taken."""
     attempts = [running(hasty, str(number)) for number in range(250)]
