@@ -106,12 +106,16 @@ local function hold(prefix, id, lease, ttl)
 end
 
 -- Returns the millisecond until which no attempt counts as lost. Nobody could renew a lease while the server was away: if nobody
--- was heard of for longer than a lease, {prefix}pulse, a hash, remembers to wait for another one.
+-- was heard of for longer than a lease, {prefix}pulse, a hash, remembers to wait for another one. Leases are renewed each third
+-- of their time, so that some lapse in a silence of more than two thirds: after more than half of a lease it waits half of one.
+-- Whoever watches sweeps each second, which is no silence however short the lease.
 local function grace_end(prefix, lease, ttl)
   local key, now = prefix .. 'pulse', now_millis()
   local heard, grace = unpack(redis.call('HMGET', key, 'heard', 'grace'))
-  if heard and now - heard > lease then
-    grace = text(now + lease)
+  local silence = heard and now - heard or 0
+  if silence > math.max(lease / 2, math.min(lease, 1500)) then
+    local wait = silence > lease and lease or lease / 2
+    grace = text(math.max(tonumber(grace or 0), math.floor(now + wait)))
     redis.call('HSET', key, 'grace', grace)
   end
   redis.call('HSET', key, 'heard', text(now))
