@@ -34,7 +34,11 @@ class SyncBackend:
         """Perform the run, with all its attempts."""
         while (verdict := self._perform(work, run_id)).retry_in is not None:
             if verdict.is_busy:
-                return  # Whoever has it performs it to its end.
+                # Whoever has it performs it to its end. One that waits for others would wait for its own caller.
+                logger.warning(
+                    "Run %s (%s) is not performed: another attempt, or run, has its place.", run_id, work.name
+                )
+                return
         if verdict.error is not None:
             logger.error("Run %s (%s) failed.", run_id, work.name, exc_info=verdict.error)
 

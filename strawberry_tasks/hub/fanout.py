@@ -222,6 +222,8 @@ class Fanout:
                 await asyncio.to_thread(self._sweep)
             except StoreUnavailableError as error:
                 logger.warning("The store was not swept: %s", error)
+            except Exception:  # A defect in there must not take the link from those who watch.
+                logger.exception("The store was not swept.")
             await asyncio.sleep(SWEEP_PAUSE)
 
     def _take_dirty(self) -> dict[str, list[_Topic]]:

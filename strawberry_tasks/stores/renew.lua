@@ -16,5 +16,5 @@ for i = 4, #ARGV, 2 do
     answers[#answers + 1] = 0
   end
 end
-grace_end(prefix, lease, ttl)
+grace_end(prefix, lease, ttl, true)
 return answers

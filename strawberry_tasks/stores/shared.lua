@@ -108,14 +108,24 @@ local function hold(prefix, id, lease, ttl)
 end
 
 -- Returns the millisecond until which no attempt counts as lost. Nobody could renew a lease while the server was away: if nobody
--- was heard of for longer than a lease, {prefix}pulse, a hash, remembers to wait for another one. If nobody was heard of since
--- such a grace began, it is not begun anew: whoever lives has renewed by its end, and a lone worker would wait for ever.
-local function grace_end(prefix, lease, ttl)
+-- was heard of for longer than a lease, {prefix}pulse, a hash, remembers to wait for another one. Leases are renewed each third
+-- of their time, so that some lapse in a silence of more than two thirds: after more than half of a lease it waits half of one.
+-- Whoever watches sweeps each second, which is no silence however short the lease.
+-- A silence that begins in such a grace is granted another one only if some attempt was renewed meanwhile: else it is a lone
+-- worker that came back as late as it was told to, and would wait for ever.
+local function grace_end(prefix, lease, ttl, renews)
   local key, now = prefix .. 'pulse', now_millis()
-  local heard, grace = unpack(redis.call('HMGET', key, 'heard', 'grace'))
-  if heard and now - heard > lease and tonumber(heard) >= tonumber(grace or 0) then
-    grace = text(now + lease)
+  local heard, grace, begun, renewed = unpack(redis.call('HMGET', key, 'heard', 'grace', 'begun', 'renewed'))
+  local silence = heard and now - heard or 0
+  local is_lone = begun and tonumber(heard) < tonumber(grace) and tonumber(renewed or 0) <= tonumber(begun)
+  if silence > math.max(lease / 2, math.min(lease, 1500)) and not is_lone then
+    local wait = silence > lease and lease or lease / 2
+    grace = text(math.max(tonumber(grace or 0), math.floor(now + wait)))
+    redis.call('HSET', key, 'begun', text(now))
     redis.call('HSET', key, 'grace', grace)
+  end
+  if renews then
+    redis.call('HSET', key, 'renewed', text(now))
   end
   redis.call('HSET', key, 'heard', text(now))
   keep(key, ttl)

@@ -104,11 +104,15 @@ local function bury(id, message, reason, now, retention, patience)
 end
 
 -- Notes that a worker is there, and returns from when on a lapsed lease means a lost worker: when nobody was heard of for as
--- long as a lease takes, it was the server that could not be reached, and the holders get the time of a lease to renew.
+-- long as a lease takes, it was the server that could not be reached, and the holders get the time of a lease to renew. They
+-- renew each third of it, so that some lapse in a silence of more than two thirds: after more than half of it they get half of it.
+-- Idle workers ask each second, which is no silence however short the lease.
 local function beat(now, lease)
   local seen, grace = unpack(redis.call('HMGET', pulse, 'seen', 'grace'))
-  if not seen or now - seen > lease then
-    grace = text(now + lease)
+  local silence = seen and now - seen or lease + 1
+  if silence > math.max(lease / 2, math.min(lease, 1500)) then
+    local wait = silence > lease and lease or lease / 2
+    grace = text(math.max(tonumber(grace or 0), math.floor(now + wait)))
     redis.call('HSET', pulse, 'grace', grace)
   end
   redis.call('HSET', pulse, 'seen', text(now))

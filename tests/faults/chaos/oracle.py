@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from strawberry_tasks import Snapshot, TaskStatus
-from tests.faults.chaos.plan import COSTLY, Part, Strike
+from tests.faults.chaos.plan import COSTLY, UNEVEN, Part, Strike
 from tests.faults.chaos.streams import Event
 from tests.faults.journal import Note
 
@@ -137,7 +137,7 @@ class Oracle:
                 yield f"{run_id}: {notes}"
 
     def _unexplained(self) -> Iterator[str]:
-        costly = sum(strike.kind in COSTLY for strike in self._evidence.strikes)
+        costly = sum(strike.kind in COSTLY | UNEVEN for strike in self._evidence.strikes)
         for run_id in self._evidence.parts:
             repeated = self._repeated(run_id)
             if len(repeated) > costly:

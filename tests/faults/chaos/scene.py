@@ -12,7 +12,7 @@ from typing import Self, TypeAlias
 import redis
 
 from tests.apps.settings import Settings
-from tests.faults.chaos.plan import COSTLY, WORKERS, Kind, Strike
+from tests.faults.chaos.plan import COSTLY, UNEVEN, WORKERS, Kind, Strike
 from tests.faults.chaos.streams import Streams
 from tests.faults.chaos.tasks import THREADS, ChaosTasks, make_tasks
 from tests.faults.journal import Journal
@@ -110,6 +110,8 @@ class Scene:
         """Let a fault begin and end."""
         if strike.kind in COSTLY:
             self.victims |= self._workers[strike.worker].pids
+        elif strike.kind in UNEVEN:
+            self.victims = self.victims.union(*(worker.pids for worker in self._workers))
         if strike.kind in _FAULTS:
             self._disturb(_FAULTS[strike.kind], strike.seconds)
         else:
