@@ -22,7 +22,7 @@ from tests.programs import Worker
 PATIENCE = timedelta(seconds=30)
 LEASE = timedelta(seconds=2)
 
-ENDLESS = 30_000_000
+ENDLESS = 300_000_000
 """An exponent that keeps a processor busy for minutes."""
 
 
