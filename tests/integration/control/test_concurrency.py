@@ -50,9 +50,9 @@ def test_others_do_not_count(controlled: Controlled, tmp_path: Path) -> None:
     places = gates(tmp_path, 3)
     first = controlled.enter.enqueue(gate=places[0].path, room=f"{tmp_path}/first")
     second = controlled.enter.enqueue(gate=places[1].path, room=f"{tmp_path}/second")
+    wait_until(lambda: is_at_work(places[0]) and is_at_work(places[1]), "both are at work", PATIENCE.total_seconds())
     waiting = [controlled.enter.enqueue(gate=places[2].path, room=f"{tmp_path}/first") for _ in range(20)]
 
-    wait_until(lambda: is_at_work(places[0]) and is_at_work(places[1]), "both are at work", PATIENCE.total_seconds())
     add = controlled.fail.enqueue(text="thread")
     wait_until(lambda: add.refresh().is_terminal, "a run of another task ends", PATIENCE.total_seconds())
 
