@@ -86,7 +86,7 @@ def test_the_next_one_is_told(remote: Controlled, tmp_path: Path) -> None:
 
 def _is_put_off(controlled: Controlled, run_ids: list[str]) -> bool:
     broker = controlled.tasks.broker
-    delayed = f"{broker.namespace}:queue:default:delayed"  # type: ignore[attr-defined]
+    delayed = f"{broker.namespace}:queue:{controlled.enter.options.queue}:delayed"  # type: ignore[attr-defined]
     return any(broker.client.zscore(delayed, run_id) is not None for run_id in run_ids)  # type: ignore[attr-defined]
 
 
