@@ -2,66 +2,66 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .backends import open_backend
-from .backends.base import Backend
+from .backends.base import Backend, Carrier, CeleryApp
+from .backends.presence import Presence
+from .backends.upkeep import Upkeep
 from .config import (
     MAX_PAYLOAD,
     Config,
     TaskOptions,
     TaskSettings,
-    check_graphql_name,
-    check_name,
     check_port,
+    check_queue,
     options,
 )
-from .control import Control
-from .declaration import Declaration
-from .decorator import MutationDecorator, TaskDecorator
-from .errors import ConfigurationError, TaskDeclarationError, TaskNotFoundError
+from .declaring import Declaring
+from .dispatch import Dispatch, SendAtOnce
+from .errors import ConfigurationError, TaskNotFoundError
 from .handle import Handle
-from .hub import Hub
-from .keeper import Keeper
 from .lifecycle import Settle, Work, fail, perform
+from .log import Log
 from .outcome import Verdict
 from .policy import OwnerPolicy, Policy
-from .progress import ProgressFlusher
-from .runtime import Runtime
-from .schema.mutations import FieldOptions, MutationTask
+from .routes import Routes
+from .runtime import Ports, Runtime
+from .schedule import Schedule
+from .scheduler import Schedules
 from .schema.registry import Registry, TasksExtension
 from .snapshot import JSON, Failure
 from .stores import open_store
 from .stores.base import LEASE, Store
-from .task import Environment, Task
+from .stores.workers import WorkerInfo, open_roll
+from .surroundings import PlainSurroundings, Surroundings
+from .task import Task
 from .uploads import DirectoryUploads, Uploads
 
 if TYPE_CHECKING:
     from dramatiq import Broker
-    from strawberry.extensions import FieldExtension
-    from strawberry.permission import BasePermission
 
 T = TypeVar("T", bound=Task[..., Any])
 
 
-class Tasks:
+class Tasks(Declaring):
     """Declares tasks, and puts together what runs and watches them. Making one connects to nothing.
 
     Args:
         url: Where the state lives, and Dramatiq's messages unless ``broker`` says otherwise: ``redis://host:6379/0``, or
             ``memory://`` for all of it inside one process.
-        backend: What runs the tasks: ``"dramatiq"`` worker processes, ``"thread"`` in this process, ``"sync"`` inline. By
-            default ``"dramatiq"``, with ``memory://`` ``"thread"``.
-        broker: A Dramatiq broker, or the Redis URL of one, for the messages.
+        backend: What runs the tasks: ``"dramatiq"`` worker processes, ``"celery"`` workers, ``"thread"`` in this process,
+            ``"sync"`` inline; in Django also ``"django.tasks"``. By default ``"dramatiq"``, with ``memory://`` ``"thread"``.
+        broker: A Dramatiq broker, or the Redis URL of one, for the messages; with ``backend="celery"`` a ``celery.Celery`` app.
         namespace: The prefix of every key and channel.
         queues: Further queues that ``using(queue=…)`` may name; others than these and the tasks' own are refused.
+        routes: The queues of tasks that name none, by pattern, e.g. ``{"reports.*": "low"}``: `Routes`.
         max_payload: How many bytes the encoded arguments of a run have at the most; uploaded files are not among them.
         lease: How long after a worker's last sign of life its runs count as lost; it gives one each third of that.
         async_concurrency: How many runs of async tasks one worker process has in flight at a time, over the Redis transport;
@@ -69,11 +69,18 @@ class Tasks:
         result_ttl: How long a finished run's record is kept.
         progress_interval: Progress calls that are closer together than this are merged.
         policy: Who may see what; by default the owner and staff.
+        recheck: How long somebody may watch runs before the policy is asked again who that is; who may not any more is cut off.
         uploads: Where uploaded files are kept until their run has ended; by default a directory on this machine.
         fields: Other names for the fields that the extension brings beside those of the tasks, e.g. ``{"task": "run"}``; ``None``
             as the name leaves one out.
         scalar_map: Custom scalars, as in `StrawberryConfig`; workers need them too.
+        log: Remembers runs for longer than the store; by default nothing does.
+        dispatch: Decides when runs are sent; by default they are at once.
+        surroundings: What a framework wants done around the code of attempts.
         **defaults: What holds for tasks that say nothing else: `TaskSettings`.
+
+    Attributes:
+        schedules: What is started again and again: looked at, paused, and fired.
 
     Raises:
         ConfigurationError: If a setting cannot work; names it.
@@ -84,18 +91,23 @@ class Tasks:
         url: str,
         *,
         backend: str | None = None,
-        broker: Broker | str | None = None,
+        broker: Broker | CeleryApp | Carrier | str | None = None,
         namespace: str = "strawberry_tasks",
         queues: Sequence[str] = (),
+        routes: Mapping[str, str] | None = None,
         max_payload: int = MAX_PAYLOAD,
         lease: timedelta = LEASE,
         async_concurrency: int = 1000,
         result_ttl: timedelta = timedelta(days=1),
         progress_interval: timedelta = timedelta(milliseconds=100),
         policy: Policy | None = None,
+        recheck: timedelta = timedelta(seconds=60),
         uploads: Uploads | None = None,
         fields: Mapping[str, str | None] | None = None,
         scalar_map: Mapping[object, Any] | None = None,
+        log: Log | None = None,
+        dispatch: Dispatch | None = None,
+        surroundings: Surroundings | None = None,
         **defaults: Unpack[TaskSettings],
     ) -> None:
         self.config = Config(
@@ -105,6 +117,7 @@ class Tasks:
             async_concurrency=async_concurrency,
             result_ttl=result_ttl,
             progress_interval=progress_interval,
+            recheck=recheck,
             fields={} if fields is None else fields,
             queues=queues,
             max_payload=max_payload,
@@ -115,16 +128,33 @@ class Tasks:
         if scalar_map is not None and not isinstance(scalar_map, Mapping):
             raise ConfigurationError(f"scalar_map: expected a dict of types and their scalars, got {scalar_map!r}.")
         self._scalar_map = dict(scalar_map or {})
+        self._ports = Ports(
+            log=None if log is None else check_port("log", log, Log),
+            dispatch=SendAtOnce() if dispatch is None else check_port("dispatch", dispatch, Dispatch),
+            surroundings=PlainSurroundings()
+            if surroundings is None
+            else check_port("surroundings", surroundings, Surroundings),
+        )
         self._tasks: dict[str, Task[..., Any]] = {}
+        self._declared_schedules: list[Schedule] = []
+        self.schedules = Schedules(
+            self._tasks.get, self.runtime, declared=self._declared_schedules, namespace=namespace
+        )
+        self._further_queues = set(self.config.queues)
+        self._routes = Routes(routes)
+        self._roll = open_roll(url, namespace=namespace, ttl=lease)
         self._backend = open_backend(
             backend,
             url,
             broker,
             namespace=namespace,
             lease=lease,
-            perform=self.perform,
+            # What is performed inline stands in the surroundings of its caller.
+            perform=self.perform if backend == "sync" else self._perform_in_thread,
             fail=self.fail,
             attempts=lambda: self.runtime().async_attempts,
+            upkeep=Upkeep(lambda: self.runtime().tend(), lambda: self.runtime().flush_log()),
+            presence=Presence(self._roll, lease=lease, keeper=lambda: self.runtime().keeper),
         )
         self._lock = threading.Lock()
         self._runtime: Runtime | None = None
@@ -145,82 +175,19 @@ class Tasks:
     @cached_property
     def extension(self) -> type[TasksExtension]:
         """The schema extension; pass it as one of the ``extensions`` of `Schema`."""
-        registry = Registry(tasks=self._tasks, fields=self.config.fields, runtime=self.runtime, policy=self.policy)
-        return type("TasksExtension", (TasksExtension,), {"registry": registry})
+        return type("TasksExtension", (TasksExtension,), {"registry": self.registry})
 
-    def task(
-        self,
-        bare: None = None,
-        /,
-        *,
-        name: str | None = None,
-        **settings: Unpack[TaskSettings],
-    ) -> TaskDecorator:
-        """Declare a task that Python code starts; clients can only watch it.
-
-        Args:
-            bare: Nothing; refuses a decorator without parentheses.
-            name: The task's name; by default the function's in camelCase.
-            **settings: Queue, retries and limits: `TaskSettings`.
-
-        Raises:
-            ConfigurationError: If an option cannot work.
-            TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
-        """
-        _check_parentheses(bare)
-        own = options(self.config.defaults, **settings)
-
-        def declare(function: Callable[..., Any]) -> Task[..., Any]:
-            return self._add(Task(self._declaration(function, name), own, self._environment))
-
-        return TaskDecorator(declare)
-
-    def mutation(
-        self,
-        bare: None = None,
-        /,
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        deprecation_reason: str | None = None,
-        permission_classes: Sequence[type[BasePermission]] = (),
-        extensions: Sequence[FieldExtension] = (),
-        directives: Sequence[object] = (),
-        **settings: Unpack[TaskSettings],
-    ) -> MutationDecorator:
-        """Declare a task that clients start with a mutation.
-
-        Args:
-            bare: Nothing; refuses a decorator without parentheses.
-            name: The task's name and the field's; by default the function's in camelCase.
-            description: The field's; by default the function's docstring.
-            deprecation_reason: As in `strawberry.mutation`.
-            permission_classes: As in `strawberry.mutation`; checked before anything is enqueued.
-            extensions: As in `strawberry.mutation`; they run before anything is enqueued.
-            directives: As in `strawberry.mutation`.
-            **settings: Queue, retries and limits: `TaskSettings`.
-
-        Raises:
-            ConfigurationError: If an option cannot work.
-            TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
-        """
-        _check_parentheses(bare)
-        if name is not None:
-            check_graphql_name("name", name)
-        own = options(self.config.defaults, **settings)
-        field_options = FieldOptions(
-            name=name,
-            description=description,
-            deprecation_reason=deprecation_reason,
-            permission_classes=permission_classes,
-            extensions=extensions,
-            directives=directives,
+    @cached_property
+    def registry(self) -> Registry:
+        """What GraphQL fields, and other views for clients, know of these tasks."""
+        return Registry(
+            tasks=self._tasks,
+            fields=self.config.fields,
+            runtime=self.runtime,
+            policy=self.policy,
+            recheck=self.config.recheck,
+            schedules=self.schedules,
         )
-
-        def declare(function: Callable[..., Any]) -> MutationTask[..., Any]:
-            return self._add(MutationTask(self._declaration(function, name), own, self._environment, field_options))
-
-        return MutationDecorator(declare)
 
     def handle(self, run_id: str) -> Handle[Any]:
         """Return the handle of a run that was started somewhere.
@@ -229,11 +196,24 @@ class Tasks:
             TaskNotFoundError: If there is no such run, or it has expired.
             StoreUnavailableError: If the store does not answer.
         """
-        (run,) = self.runtime().store.read([run_id])
+        run = self.runtime().find(run_id)
         if run is None:
             raise TaskNotFoundError(run_id)
         task = self._tasks.get(run.name)
         return Handle(run, _same if task is None else task.load_result, self.runtime)
+
+    async def ahandle(self, run_id: str) -> Handle[Any]:
+        """`handle` for async code."""
+        return await self.runtime().off_loop(self.handle, run_id)
+
+    def declare_queue(self, queue: str) -> None:
+        """Let runs be sent to a queue that no task names.
+
+        Raises:
+            ConfigurationError: If the queue cannot have this name.
+        """
+        check_queue("queue", queue)
+        self._further_queues.add(queue)
 
     def find(self, name: str) -> Task[..., Any]:
         """Return a declared task.
@@ -242,6 +222,19 @@ class Tasks:
             KeyError: If there is none of that name.
         """
         return self._tasks[name]
+
+    def queues(self) -> Set[str]:
+        """Return the queues that runs may be sent to."""
+        config = self.config
+        return {config.defaults.queue, *self._further_queues, *(task.options.queue for task in self._tasks.values())}
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the worker processes that have given a sign of life within the last ``lease``.
+
+        Raises:
+            StoreUnavailableError: If the store does not answer.
+        """
+        return self._roll.read()
 
     def runtime(self) -> Runtime:
         """Return what this process uses to enqueue, perform and watch runs; made at first use, anew after a fork."""
@@ -254,19 +247,7 @@ class Tasks:
 
     def runtime_over(self, store: Store, backend: Backend) -> Runtime:
         """Make a runtime of these parts, with the limits of these tasks."""
-        flusher = ProgressFlusher(store.apply, interval=self.config.progress_interval)
-        control = Control(store, self._tasks.get, hurry=backend.hurry)
-        hub = Hub(store.feed, sweep=control.sweep)
-        keeper = Keeper(store, hub, lease=self.config.lease)
-        return Runtime(
-            store=store,
-            backend=backend,
-            hub=hub,
-            flusher=flusher,
-            keeper=keeper,
-            control=control,
-            async_concurrency=self.config.async_concurrency,
-        )
+        return Runtime(store=store, backend=backend, find=self._tasks.get, config=self.config, ports=self._ports)
 
     def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
@@ -274,7 +255,9 @@ class Tasks:
 
     def fail(self, run_id: str, failure: Failure) -> None:
         """End a run of which no attempt will follow; backends call it."""
-        fail(run_id, failure, store=self.runtime().store, find=self._tasks.get)
+        runtime = self.runtime()
+        fail(run_id, failure, store=runtime.store, find=self._tasks.get)
+        runtime.changed(run_id)
 
     @contextmanager
     def replaced(self, runtime: Runtime) -> Iterator[None]:
@@ -291,37 +274,11 @@ class Tasks:
             runtime, self._runtime = self._runtime, None
         if runtime is not None:
             runtime.close()
+        self._roll.close()
 
-    @cached_property
-    def _environment(self) -> Environment:
-        return Environment(
-            runtime=self.runtime,
-            policy=self.policy,
-            uploads=self.uploads,
-            queues=self._queues,
-            max_payload=self.config.max_payload,
-        )
-
-    def _queues(self) -> Set[str]:
-        config = self.config
-        return {config.defaults.queue, *config.queues, *(task.options.queue for task in self._tasks.values())}
-
-    def _declaration(self, function: Callable[..., Any], name: str | None) -> Declaration:
-        if not inspect.isroutine(function):
-            raise TaskDeclarationError(f"expected a function to make a task of, got {function!r}.")
-        if name is None:
-            name = _camel_case(function.__name__)
-        check_name("name", name)
-        if name in self._tasks:
-            raise TaskDeclarationError(
-                f"task {name!r}: expected a name of its own, but {self._tasks[name].function.__qualname__} has it already."
-            )
-        return Declaration(function, name=name, scalar_map=self._scalar_map)
-
-    def _add(self, task: T) -> T:
-        self._backend.register(task)
-        self._tasks[task.name] = task
-        return task
+    def _perform_in_thread(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
+        with self._ports.surroundings.in_thread():
+            return self.perform(work, run_id, settle)
 
     def _open_runtime(self) -> Runtime:
         config = self.config
@@ -329,17 +286,5 @@ class Tasks:
         return self.runtime_over(store, self._backend)
 
 
-def _check_parentheses(bare: object) -> None:
-    if bare is not None:
-        raise TaskDeclarationError(
-            f"expected a decorator with parentheses, got it without. Write @tasks.mutation() or @tasks.task() above {bare!r}."
-        )
-
-
 def _same(data: JSON) -> JSON:
     return data
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.strip("_").split("_")
-    return first + "".join(word[:1].upper() + word[1:] for word in rest)

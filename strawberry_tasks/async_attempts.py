@@ -112,6 +112,10 @@ class AsyncAttempts:
 
     def _begin(self, order: _Order) -> None:
         """Start an attempt, in a place that is counted already."""
+        with self._means.surroundings.in_thread():
+            self._begin_here(order)
+
+    def _begin_here(self, order: _Order) -> None:
         work, run_id, settle, on_start, _ = order.assignment
         try:
             attempt = begin(work, run_id, self._means, settle)
@@ -139,7 +143,8 @@ class AsyncAttempts:
 
     def _conclude(self, order: _Order, attempt: Attempt, result: Callable[[], Any]) -> None:
         try:
-            verdict = order.context.copy().run(attempt.conclude, result)
+            with self._means.surroundings.in_thread():
+                verdict = order.context.copy().run(attempt.conclude, result)
         except StoreUnavailableError as error:
             logger.warning("The outcome of run %s could not be written: %s", attempt.run.id, error)
             verdict = Verdict(retry_in=STORE_PAUSE)

@@ -42,7 +42,7 @@ MAX_TAGS = 20
 MAX_PRIORITY = 1000
 """The highest priority; its negative is the lowest."""
 
-FIELDS = ("task", "tasks", "cancelTask", "retryTask", "taskProgress", "taskUpdated")
+FIELDS = ("task", "tasks", "schedules", "cancelTask", "retryTask", "taskProgress", "taskUpdated")
 """The fields that the extension brings beside those of the tasks."""
 
 LONGEST = timedelta(days=36_500)
@@ -174,8 +174,8 @@ class TaskOptions:
 class Config:
     """What applies to one `Tasks`."""
 
-    url: str
-    """Where the state lives, as ``redis://…``, ``rediss://…``, ``unix://…`` or ``memory://``."""
+    url: str = field(repr=False)
+    """Where the state lives, as ``redis://…``, ``rediss://…``, ``unix://…`` or ``memory://``; it may hold a password."""
 
     namespace: str = "strawberry_tasks"
     """The prefix of every key and channel."""
@@ -191,6 +191,9 @@ class Config:
 
     progress_interval: timedelta = timedelta(milliseconds=100)
     """Progress calls that are closer together than this are merged."""
+
+    recheck: timedelta = timedelta(seconds=60)
+    """How long somebody may watch before the policy is asked again who that is."""
 
     queues: Sequence[str] = ()
     """Further queues that runs may be sent to, beside those of the tasks."""
@@ -211,6 +214,7 @@ class Config:
         check_count("async_concurrency", self.async_concurrency, least=1)
         check_duration("result_ttl", self.result_ttl)
         check_duration("progress_interval", self.progress_interval, zero=True)
+        check_duration("recheck", self.recheck)
         for queue in [None] if isinstance(self.queues, str) else self.queues:
             check_queue("queues", queue)
         check_count("max_payload", self.max_payload)
@@ -240,9 +244,14 @@ def check_url(setting: str, value: object) -> None:
             f"{setting}: expected one that starts with {', '.join(f'{known}://' for known in SCHEMES)}, got {got}."
         )
     try:
-        urlsplit(str(value))
+        path = urlsplit(str(value)).path
     except ValueError as error:
         raise ConfigurationError(f"{setting}: expected a URL such as redis://host:6379/0.") from error
+    # redis-py would take database 0 instead.
+    if scheme not in {"unix", "memory"} and not re.fullmatch(r"/?[0-9]*", path):
+        raise ConfigurationError(
+            f"{setting}: expected the number of a database behind the host, as in redis://host:6379/0. Write '/' as %2F in a password."
+        )
 
 
 def check_fields(fields: Mapping[str, str | None]) -> None:

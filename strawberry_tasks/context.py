@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache, partial
 from sys import float_info
 from typing import Any
 
@@ -48,6 +50,11 @@ class TaskContext:
     def max_retries(self) -> int:
         """How many attempts may follow the first."""
         return self._run.max_retries
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The run as this attempt has begun it; its progress stays as it was then."""
+        return self._run
 
     @property
     def viewer(self) -> Viewer:
@@ -104,20 +111,33 @@ class TaskContext:
 class InfoContext:
     """Stands where a resolver has ``info.context``.
 
+    Args:
+        task: The run.
+        load_user: Loads its user, once.
+        now: Load it now: the function runs on an event loop, where nothing may wait for a database.
+
     Attributes:
         task: The run.
     """
 
     __slots__ = ("_load_user", "task")
 
-    def __init__(self, task: TaskContext, load_user: Callable[[Viewer], object]) -> None:
+    def __init__(self, task: TaskContext, load_user: Callable[[Viewer], object], *, now: bool) -> None:
         self.task = task
-        self._load_user = load_user
+        self._load_user: Callable[[], object] = cache(lambda: load_user(task.viewer))
+        if now:
+            # What goes wrong here is for the function to meet, if it asks at all.
+            loaded: Future[object] = Future()
+            try:
+                loaded.set_result(self._load_user())
+            except Exception as error:  # noqa: BLE001 - raised where the function asks
+                loaded.set_exception(error)
+            self._load_user = partial(loaded.result, timeout=0)
 
     @property
     def user(self) -> Any:
         """Who started the run, as the policy loads it; by default a `Viewer`."""
-        return self._load_user(self.task.viewer)
+        return self._load_user()
 
 
 class TaskInfo:

@@ -5,20 +5,31 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple, TypeAlias, get_origin
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, get_origin
 
 from .codec import Codec, input_codec, output_codec
 from .codec.shape import Files
+from .config import check_name
 from .context import InfoContext, TaskContext, TaskInfo
-from .errors import TaskDeclarationError, TaskInputError, ValueEncodingError
+from .errors import StrawberryTasksError, TaskDeclarationError, TaskInputError, ValueEncodingError
 from .policy import Viewer
 from .snapshot import JSON
 from .uploads import OpenUploads, Uploads
 
 Injected: TypeAlias = Literal["task", "info", "root"]
 """What a parameter gets that no client gives a value for."""
+
+# `json.dumps` would make one for each call.
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Declared(Protocol):
+    """What is needed of a task."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """Its function."""
 
 
 class Parameter(NamedTuple):
@@ -85,7 +96,7 @@ class Declaration:
         except BaseException:
             self.drop_uploads(json.dumps(dumped), uploads)
             raise
-        return json.dumps(dumped, separators=(",", ":"))
+        return _encode(dumped)
 
     def call_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call by name, those left out with their defaults.
@@ -101,17 +112,38 @@ class Declaration:
         """Decode the arguments of a run."""
         return {name: self.parameters[name].codec.load(data, uploads) for name, data in json.loads(arguments).items()}
 
+    def check_arguments(self, arguments: Mapping[str, JSON], uploads: Files) -> dict[str, Any]:
+        """Decode arguments that may not be those of a run.
+
+        Raises:
+            TaskInputError: If they do not fit; names the parameter.
+        """
+        self._bound((), arguments)
+        try:
+            return self.load_arguments(json.dumps(dict(arguments)), uploads)
+        except StrawberryTasksError as error:
+            raise TaskInputError(str(error)) from error
+
     def bind(
         self, arguments: str, context: TaskContext, uploads: Uploads, load_user: Callable[[Viewer], object]
     ) -> Callable[[], Any]:
         """Decode the arguments of a run, and return the call that remains; it closes the files that are opened here."""
-        with ExitStack() as failed:
-            files = failed.enter_context(OpenUploads(uploads))
+        files = OpenUploads(uploads)
+        try:
             values = self.load_arguments(arguments, files)
-            failed.pop_all()
+            if missing := self._required - values.keys():
+                raise ValueEncodingError(f"task {self.name!r}: expected a value for {min(missing)!r}, got none.")
+        except BaseException:
+            files.close()
+            raise
         for name, kind in self._injected.items():
-            values[name] = _injection(kind, context, load_user)
+            values[name] = self._injection(kind, context, load_user)
         return partial(_await_and_close if self.is_async else _call_and_close, self.function, values, files)
+
+    def _injection(self, kind: Injected, context: TaskContext, load_user: Callable[[Viewer], object]) -> object:
+        if kind == "task":
+            return context
+        return TaskInfo(InfoContext(context, load_user, now=self.is_async)) if kind == "info" else None
 
     def drop_uploads(self, arguments: str, uploads: Uploads) -> None:
         """Delete the files that dumped arguments refer to."""
@@ -133,6 +165,11 @@ class Declaration:
         own = [p for p in self._signature.parameters.values() if p.name not in self._injected]
         return self._signature.replace(parameters=own)
 
+    @cached_property
+    def _required(self) -> frozenset[str]:
+        parameters = self._call_signature.parameters.values()
+        return frozenset(p.name for p in parameters if p.default is p.empty)
+
     def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         try:
             return self._call_signature.bind(*args, **kwargs)
@@ -152,6 +189,33 @@ class Declaration:
                     f"task {self.name!r}, parameter {parameter.name!r}: expected a parameter with a name of its own, "
                     f"got {parameter}. GraphQL has only named arguments; declare each one."
                 )
+
+
+def declare(
+    function: Callable[..., Any], *, name: str | None, scalar_map: Mapping[object, Any], taken: Mapping[str, Declared]
+) -> Declaration:
+    """Take a function as a task.
+
+    Args:
+        function: See `Declaration`.
+        name: The task's name; by default the function's in camelCase.
+        scalar_map: See `Declaration`.
+        taken: The tasks that there are, by name.
+
+    Raises:
+        ConfigurationError: If it cannot have this name.
+        TaskDeclarationError: If it is no function, another task has the name, or a parameter or the result cannot cross.
+    """
+    if not inspect.isroutine(function):
+        raise TaskDeclarationError(f"expected a function to make a task of, got {function!r}.")
+    if name is None:
+        name = _camel_case(function.__name__)
+    check_name("name", name)
+    if name in taken:
+        raise TaskDeclarationError(
+            f"task {name!r}: expected a name of its own, but {taken[name].function.__qualname__} has it already."
+        )
+    return Declaration(function, name=name, scalar_map=scalar_map)
 
 
 def _injected_parameters(signature: inspect.Signature, namespace: Mapping[str, Any]) -> dict[str, Injected]:
@@ -181,12 +245,6 @@ def _is_strawberry_info(annotation: object) -> bool:
     return getattr(kind, "__name__", "") == "Info" and getattr(kind, "__module__", "").startswith("strawberry.")
 
 
-def _injection(kind: Injected, context: TaskContext, load_user: Callable[[Viewer], object]) -> object:
-    if kind == "task":
-        return context
-    return TaskInfo(InfoContext(context, load_user)) if kind == "info" else None
-
-
 def _call_and_close(function: Callable[..., Any], values: Mapping[str, Any], files: OpenUploads) -> Any:
     with files:
         return function(**values)
@@ -195,3 +253,8 @@ def _call_and_close(function: Callable[..., Any], values: Mapping[str, Any], fil
 async def _await_and_close(function: Callable[..., Any], values: Mapping[str, Any], files: OpenUploads) -> Any:
     with files:
         return await function(**values)
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.strip("_").split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from .context import TaskContext
+from .errors import TaskDeclarationError
 from .schema.mutations import MutationTask
 from .task import Task
 
@@ -51,3 +52,11 @@ class MutationDecorator:
     def __call__(self, function: Callable[..., Any], /) -> MutationTask[..., Any]:
         """Declare the task."""
         return self._declare(function)
+
+
+def check_parentheses(bare: object) -> None:
+    """Refuse what a decorator without parentheses gets: the function itself."""
+    if bare is not None:
+        raise TaskDeclarationError(
+            f"expected a decorator with parentheses, got it without. Write @tasks.mutation() or @tasks.task() above {bare!r}."
+        )

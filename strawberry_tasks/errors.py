@@ -23,6 +23,15 @@ __all__ = [
 ]
 
 
+_SHOWN = 100
+"""How many characters of what a client sent are sent back."""
+
+
+def shown(text: str) -> str:
+    """Return what a message tells of a text that may be of any size."""
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
+
+
 class StrawberryTasksError(Exception):
     """The root of all errors of this package."""
 
@@ -57,7 +66,7 @@ class TaskNotFoundError(ClientError):
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        super().__init__(f"There is no task with the id {run_id!r}, or it has expired.")
+        super().__init__(f"There is no task with the id {shown(run_id)}, or it has expired.")
 
 
 class TaskNotRetryableError(ClientError):
@@ -93,12 +102,22 @@ class StoreUnavailableError(ClientError):
 
 
 class QueueUnavailableError(ClientError):
-    """The queue cannot be reached; nothing was started and nothing is left behind."""
+    """The queue cannot be reached; nothing was started, or that is not known yet.
+
+    Attributes:
+        unsettled: The ids of runs that may have been started all the same, since not even that could be learned. They are
+            taken back once it can, unless a worker has begun them. Mostly empty: nothing was started.
+    """
 
     code = "QUEUE_UNAVAILABLE"
 
-    def __init__(self) -> None:
-        super().__init__("The task queue cannot be reached. Nothing was started; try again.")
+    def __init__(self, *, unsettled: tuple[str, ...] = ()) -> None:
+        self.unsettled = unsettled
+        super().__init__(
+            "The task queue does not answer. What was asked for is taken back, unless a worker has begun it by then."
+            if unsettled
+            else "The task queue cannot be reached. Nothing was started; try again."
+        )
 
 
 class TaskError(StrawberryTasksError):
@@ -159,3 +178,11 @@ class TaskCanceledError(StrawberryTasksError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__(f"The task {run_id} was canceled.")
+
+
+class AlreadyFiredError(StrawberryTasksError):
+    """This fire of the schedule was made before, and its run is gone."""
+
+
+class ScheduleNotFoundError(StrawberryTasksError):
+    """There is no such schedule, or its task is gone."""

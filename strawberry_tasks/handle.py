@@ -38,7 +38,7 @@ class Handle(Generic[R]):
             TaskNotFoundError: If the record has expired.
             StoreUnavailableError: If the store does not answer.
         """
-        (run,) = self._runtime().store.read([self.id])
+        run = self._runtime().find(self.id)
         if run is None:
             raise TaskNotFoundError(self.id)
         return run
@@ -68,6 +68,7 @@ class Handle(Generic[R]):
             TaskFailedError: If it failed.
             TaskCanceledError: If it was canceled.
             TaskNotFoundError: If the record has expired.
+            TypeError: If ``timeout`` is no `timedelta`.
             TimeoutError: If it has not ended in time; the run goes on.
         """
         return self._outcome(self._runtime().hub.wait(self.id, _seconds(timeout)))
@@ -116,5 +117,9 @@ class Handle(Generic[R]):
         return self._load(run.result)
 
 
-def _seconds(timeout: timedelta | None) -> float | None:
-    return None if timeout is None else timeout.total_seconds()
+def _seconds(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    if not isinstance(timeout, timedelta):
+        raise TypeError(f"timeout: expected a timedelta, got {timeout!r}. Write timedelta(seconds={timeout}).")
+    return timeout.total_seconds()

@@ -10,14 +10,20 @@ from typing import TypeVar
 
 from .config import IO_THREADS, MAX_IO_WAIT
 from .errors import QueueUnavailableError, StoreUnavailableError
+from .surroundings import Surroundings
 
 R = TypeVar("R")
 
 
 class IoThreads:
-    """A few threads for calls that do I/O. In an outage, who waited for one fails without waiting once more."""
+    """A few threads for calls that do I/O. In an outage, who waited for one fails without waiting once more.
 
-    def __init__(self) -> None:
+    Args:
+        surroundings: Surround each call.
+    """
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
         self._executor = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="strawberry-tasks-io")
         self._last_outage = 0.0
 
@@ -39,7 +45,8 @@ class IoThreads:
                 "The task store or the queue does not answer, nor did it answer others just now."
             )
         try:
-            return function()
+            with self._surroundings.in_thread():
+                return function()
         except (StoreUnavailableError, QueueUnavailableError):
             self._last_outage = time.monotonic()
             raise

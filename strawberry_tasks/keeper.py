@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
 from .errors import StoreUnavailableError, TaskCanceled
 from .hub import Hub
+from .outage import Outage
 from .snapshot import Snapshot
 from .stop import AttemptGivenBack, AttemptLost, StopSignal
 from .stores.base import CANCEL_TOPIC, AttemptId, Lease, Store
@@ -59,10 +59,10 @@ class Keeper:
         self._is_asleep = False
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+        self._outage = Outage(logger)
 
-    @contextmanager
-    def holding(self, run: Snapshot, stop: StopSignal, *, abandon: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Keep an attempt leased during the block.
+    def hold(self, run: Snapshot, stop: StopSignal, *, abandon: Callable[[], None] = lambda: None) -> None:
+        """Keep an attempt leased until it is released.
 
         Args:
             run: The run as the attempt has claimed it.
@@ -79,11 +79,11 @@ class Keeper:
                 self._thread.start()
             elif self._is_asleep:
                 self._wake.set()
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._held[attempt]
+
+    def release(self, run: Snapshot) -> None:
+        """Leave an attempt that has ended; harmless when it was left before."""
+        with self._lock:
+            self._held.pop(AttemptId(run.id, run.attempt), None)
 
     def give_back(self, patience: timedelta) -> None:
         """Tell all attempts to stop, so that their runs go on in another process.
@@ -110,6 +110,11 @@ class Keeper:
     def _present(self) -> Sequence[_Held]:
         with self._lock:
             return list(self._held.values())
+
+    def runs(self) -> list[str]:
+        """Return the ids of the runs whose attempts are held."""
+        with self._lock:
+            return [attempt.run_id for attempt in self._held]
 
     def is_idle(self) -> bool:
         """Tell whether no attempt is held."""
@@ -160,11 +165,12 @@ class Keeper:
         try:
             answers = self._store.renew(held)
         except StoreUnavailableError as error:
-            logger.warning("The leases of %d runs wait for the store: %s", len(held), error)
+            self._outage.note("The leases of %d runs wait for the store: %s", len(held), error)
             return False
         except Exception:
             logger.exception("The leases of %d runs could not be renewed.", len(held))
             return False
+        self._outage.end("Leases are renewed again.")
         for attempt, answer in zip(held, answers, strict=True):
             if answer is not Lease.HELD:
                 self._stop(attempt, TaskCanceled if answer is Lease.CANCELED else AttemptLost)
@@ -181,8 +187,10 @@ class Keeper:
     def _stop(self, attempt: AttemptId, reason: type[TaskCanceled]) -> None:
         with self._lock:
             held = self._held.get(attempt)
-        if held is None:
+        # One that is over may have been ended by a write whose answer was lost.
+        if held is None or held.stop.is_over:
             return
         if issubclass(reason, AttemptLost):
-            logger.warning("Attempt %d of run %s has lost its lease.", attempt.attempt, attempt.run_id)
+            # No warning: it may just have written its end. If it has not, its outcome will be refused, and that is one.
+            logger.info("Attempt %d of run %s has lost its lease.", attempt.attempt, attempt.run_id)
         held.stop.send(reason)

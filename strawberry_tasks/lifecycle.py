@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
+import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import ExitStack
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
-from uuid import uuid4
 
 from .config import TaskOptions
 from .context import TaskContext
@@ -18,12 +20,14 @@ from .deadline import await_within, call_within
 from .errors import StoreUnavailableError
 from .hard_limit import HardLimit, is_worker_process, replace_process
 from .keeper import Keeper
+from .outage import Outage
 from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, given_back, given_up, outcome_of
 from .progress import ProgressFlusher, ProgressReporter
 from .snapshot import JSON, Failure, Snapshot
 from .status import TaskStatus
 from .stop import StopSignal, await_unless_stopped
 from .stores.base import Busy, Change, Claim, Store
+from .surroundings import Surroundings
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,8 @@ SETTLE_PATIENCE = timedelta(seconds=60)
 
 CLAIM_PATIENCE = timedelta(seconds=5)
 """How long an attempt tries to begin when the store is away."""
+
+_claims = itertools.count()
 
 Settle = Callable[[Store, Change], int | None]
 """Writes how an attempt ended, as one change; answers as `Store.apply` does for it."""
@@ -90,9 +96,15 @@ class Means(Protocol):
     coroutines: CoroutineThread
     """Runs async tasks."""
 
+    surroundings: Surroundings
+    """What is done around them."""
+
     @property
     def control(self) -> Waker:
         """Has the runs start that waited for others."""
+
+    def changed(self, run_id: str) -> None:
+        """Hear that a run is in another state now."""
 
 
 def perform(work: Work, run_id: str, means: Means, settle: Settle | None = None) -> Verdict:
@@ -125,6 +137,7 @@ def begin(work: Work, run_id: str, means: Means, settle: Settle | None = None) -
     if isinstance(claim, Busy):
         logger.info("Put a message of run %s (%s) off for %s.", run_id, work.name, claim.retry_in)
         return Verdict(retry_in=claim.retry_in, is_busy=True)
+    means.changed(run_id)
     if claim.snapshot.is_terminal:
         logger.warning("Run %s (%s) ended with its last attempt: %s", run_id, work.name, claim.snapshot.error)
         _release(work, claim)
@@ -147,17 +160,17 @@ class Attempt:
         self._claim = claim
         self._store = means.store
         self._coroutines = means.coroutines
+        self._surroundings = means.surroundings
         self._settle = settle
         self._reporter = means.flusher.open(self.run.id, self.run.attempt)
         self._keeper = means.keeper
         self._waker = means.control
+        self._changed = means.changed
         self._lock = threading.Lock()
         self._is_over = False
-        self._leased = ExitStack()
-        self._leased.enter_context(means.keeper.holding(self.run, self.stop, abandon=self._abandon))
+        means.keeper.hold(self.run, self.stop, abandon=self._abandon)
         limit = work.options.hard_timeout
-        if limit is not None:
-            self._leased.callback(HardLimit(limit, self._give_up).cancel)
+        self._hard_limit = None if limit is None else HardLimit(limit, self._give_up)
 
     @property
     def label(self) -> str:
@@ -177,7 +190,7 @@ class Attempt:
         Raises:
             ArgumentsRefused: If it cannot take the arguments.
         """
-        awaitable = await_unless_stopped(self.stop, _contained(self._bind()()))
+        awaitable = await_unless_stopped(self.stop, _contained(self._bind()(), self._surroundings))
         return await_within(
             self._work.options.timeout, awaitable, stalled=lambda: self._coroutines.stalled(except_by=self.label)
         )
@@ -191,15 +204,24 @@ class Attempt:
         Raises:
             StoreUnavailableError: If the store was away for `SETTLE_PATIENCE`. The message has to be delivered again.
         """
-        with self._leased:
+        try:
             outcome = outcome_of(self._work, self.run, self.stop, result)
+            self.stop.is_over = True
             return self._end(outcome) if self._is_first_end() else Verdict()
+        finally:
+            self._let_go()
 
     def _end(self, outcome: Outcome | None) -> Verdict:
         verdict = _conclude(self._work, self._claim, outcome, self._reporter, store=self._store, settle=self._settle)
+        self._changed(self.run.id)
         if self._work.options.concurrency is not None:
             self._waker.wake(self.run.id)
         return verdict
+
+    def _let_go(self) -> None:
+        self._keeper.release(self.run)
+        if self._hard_limit is not None:
+            self._hard_limit.cancel()
 
     def _is_first_end(self) -> bool:
         with self._lock:
@@ -211,8 +233,10 @@ class Attempt:
         if not self._is_first_end():
             return
         logger.warning("%s does not stop; its run goes on elsewhere all the same.", self.label)
-        with self._leased:
+        try:
             self._end(given_back(self.run))
+        finally:
+            self._let_go()
 
     def _give_up(self) -> None:
         """End the run though its function goes on; called when its hard limit is over."""
@@ -220,10 +244,11 @@ class Attempt:
             return
         logger.critical("%s goes on after its hard limit, and nothing ends it.", self.label)
         try:
-            with self._leased:
-                self._end(given_up(self._work))
+            self._end(given_up(self._work))
         except StoreUnavailableError:
             logger.exception("%s could not be ended; it is lost with its lease.", self.label)
+        finally:
+            self._let_go()
         if is_worker_process():
             replace_process(self._keeper.give_back)
 
@@ -234,9 +259,14 @@ class Attempt:
             raise ArgumentsRefused from error
 
 
+@lru_cache(1)  # A forked child has its own.
+def _process_token(_: int) -> str:
+    return secrets.token_hex(8)
+
+
 def _claim(store: Store, run_id: str) -> Claim | Busy | None:
     # With the token, a claim whose answer got lost is asked for again, and not lost with its lease.
-    token = uuid4().hex
+    token = f"{_process_token(os.getpid())}-{next(_claims)}"
     return _patiently(lambda: store.claim(run_id, token=token), CLAIM_PATIENCE, f"The claim of run {run_id}")
 
 
@@ -266,9 +296,10 @@ def _is_to_be_canceled(present: Snapshot | None, attempt: int) -> bool:
     return present.attempt == attempt and present.cancel_requested
 
 
-async def _contained(awaitable: Awaitable[Any]) -> Any:
+async def _contained(awaitable: Awaitable[Any], surroundings: Surroundings) -> Any:
     try:
-        return await awaitable
+        async with surroundings.on_loop():
+            return await awaitable
     except KeyboardInterrupt as error:
         raise RuntimeError("The task raised KeyboardInterrupt.") from error
     except SystemExit as error:
@@ -319,14 +350,14 @@ def _read(store: Store, run_id: str) -> Snapshot | None:
 
 def _patiently(call: Callable[[], R], patience: timedelta, what: str) -> R:
     give_up = time.monotonic() + patience.total_seconds()
-    pause = 0.05
+    pause, outage = 0.05, Outage(logger)
     while True:
         try:
             return call()
         except StoreUnavailableError as error:
             if time.monotonic() + pause > give_up:
                 raise
-            logger.warning("%s waits for the store: %s", what, error)
+            outage.note("%s waits for the store: %s", what, error)
         time.sleep(pause)
         pause = min(pause * 2, 2.0)
 

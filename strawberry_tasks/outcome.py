@@ -153,7 +153,8 @@ def _failed(
         traceback=encodable("".join(traceback.format_exception(error))),
     )
     if final or not run.has_retry:
-        logger.warning("Run %s (%s) failed: %s", run.id, run.name, failure.message)
+        # In one line, lest what a client has sent looks like another entry.
+        logger.warning("Run %s (%s) failed: %s", run.id, run.name, " ".join(detailed.message.split()))
         unforeseen = None if isinstance(error, TaskError) else error
         return Outcome(values={"status": TaskStatus.FAILED, "failure": detailed}, verdict=Verdict(error=unforeseen))
     delay = work.options.backoff(run.attempt - run.given_back) if retry_in is None else retry_in

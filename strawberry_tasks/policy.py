@@ -49,6 +49,12 @@ class Policy(Protocol):
             The viewer; awaitable only where an event loop runs.
         """
 
+    def recheck(self, context: object) -> Viewer | Awaitable[Viewer]:
+        """Tell who asks by what is true now, and not by what was read when the operation began.
+
+        Asked again and again while somebody watches: see `Tasks`. Runs on an event loop.
+        """
+
     def may_see(self, viewer: Viewer, run: Snapshot) -> bool:
         """Tell whether the run exists for this viewer."""
 
@@ -77,17 +83,22 @@ class OwnerPolicy:
 
     def viewer(self, context: object) -> Viewer | Awaitable[Viewer]:
         """Find the context's user; awaits where the framework offers it and an event loop runs."""
-        user = _get(context, "user")
-        request = _get(context, "request")
-        if user is not None or request is None:
-            return self.viewer_of(user)
-        if (auser := getattr(request, "auser", None)) is not None and _in_event_loop():
+        request = request_in(context)
+        auser = getattr(request, "auser", None)
+        if auser is not None and _get(context, "user") is None and _in_event_loop():
             return self._await_viewer(auser())
-        return self.viewer_of(_user_of(request))
+        return self.viewer_of(user_in(context))
+
+    def recheck(self, context: object) -> Viewer | Awaitable[Viewer]:
+        """Look at the context once more; override it where that shows an old user."""
+        return self.viewer(context)
 
     def viewer_of(self, user: Any) -> Viewer:
-        """Name a user: its ``pk``, else its ``id``, else Starlette's ``identity`` or ``username``."""
-        if user is None or not getattr(user, "is_authenticated", True):
+        """Name a user: its ``pk``, else its ``id``, else Starlette's ``identity`` or ``username``.
+
+        Who is not authenticated, or not active, is nobody.
+        """
+        if user is None or not getattr(user, "is_authenticated", True) or not getattr(user, "is_active", True):
             return NOBODY
         for attribute in ("pk", "id", "identity", "username"):
             try:
@@ -95,8 +106,13 @@ class OwnerPolicy:
             except NotImplementedError:  # Starlette's BaseUser leaves `identity` to its subclasses.
                 continue
             if value is not None and str(value):
-                return Viewer(id=str(value), is_staff=bool(getattr(user, "is_staff", False)))
+                is_staff = bool(getattr(user, "is_staff", False))
+                return Viewer(id=str(value), is_staff=is_staff, claims=self.claims_of(user))
         return NOBODY
+
+    def claims_of(self, user: Any) -> Mapping[str, JSON]:
+        """Tell what is kept of a user with each run, beside the id, e.g. a tenant; nothing, unless you override it."""
+        return {}
 
     def may_see(self, viewer: Viewer, run: Snapshot) -> bool:
         """Owner and staff; anybody, if nobody owns the run."""
@@ -126,18 +142,31 @@ class OwnerPolicy:
         return self.viewer_of(await user)
 
 
+def user_in(context: object) -> Any:
+    """Find the user of a context: its own, else its request's; ``None`` if it has none."""
+    user, request = _get(context, "user"), request_in(context)
+    if user is not None or request is None:
+        return user
+    # Starlette's request.user asserts that the middleware is installed; its scope tells without raising.
+    scope = None if hasattr(request, "META") else scope_of(request)
+    return getattr(request, "user", None) if scope is None else scope.get("user")
+
+
+def request_in(context: object) -> Any:
+    """Find the request of a context, be it a framework's own or Channels' consumer; ``None`` if it has none."""
+    return _get(context, "request")
+
+
+def scope_of(request: object) -> Mapping[str, Any] | None:
+    """Return the ASGI scope of a request; with Channels, the one of its consumer. ``None`` if it has none."""
+    scope = getattr(request, "scope", getattr(getattr(request, "consumer", None), "scope", None))
+    return scope if isinstance(scope, Mapping) else None
+
+
 def _get(context: object, name: str) -> Any:
     if isinstance(context, Mapping):
         return context.get(name)
     return getattr(context, name, None)
-
-
-def _user_of(request: Any) -> object | None:
-    # Starlette's request.user asserts that the middleware is installed; its scope tells without raising.
-    scope = getattr(request, "scope", None)
-    if isinstance(scope, Mapping) and not hasattr(request, "META"):
-        return scope.get("user")
-    return getattr(request, "user", None)
 
 
 def _in_event_loop() -> bool:

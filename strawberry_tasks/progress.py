@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from .errors import StoreUnavailableError
+from .outage import Outage
 from .stores.base import Change
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class ProgressFlusher:
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+        self._outage = Outage(logger)
 
     def open(self, run_id: str, attempt: int) -> ProgressReporter:
         """Make the reporter of an attempt that starts now."""
@@ -130,11 +132,12 @@ class ProgressFlusher:
         try:
             outcomes = self._apply([reporter.change() for reporter in pending])
         except StoreUnavailableError as error:
-            logger.warning("The progress of %d runs waits for the store: %s", len(pending), error)
+            self._outage.note("The progress of %d runs waits for the store: %s", len(pending), error)
             return False
         except Exception:
             logger.exception("The progress of %d runs could not be written.", len(pending))
             return True
+        self._outage.end("Progress is written again.")
         for reporter, outcome in zip(pending, outcomes, strict=True):
             reporter.superseded = outcome is None
         return True

@@ -29,12 +29,14 @@ class StopSignal:
 
     Attributes:
         is_noticed: Whether its function was told, by an exception of any kind.
+        is_over: Whether its function has ended, so that there is nothing to stop any more.
     """
 
-    __slots__ = ("_listener", "_lock", "_reason", "is_noticed")
+    __slots__ = ("_listener", "_lock", "_reason", "is_noticed", "is_over")
 
     def __init__(self) -> None:
         self.is_noticed = False
+        self.is_over = False
         self._lock = threading.Lock()
         self._reason: type[TaskCanceled] | None = None
         self._listener: Listener | None = None

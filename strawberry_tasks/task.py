@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import json
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, NamedTuple, ParamSpec, Self, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from .config import LONGEST, MAX_TAGS, MAX_WORD, TaskOptions, check_priority, check_queue
+from .config import TaskOptions, check_priority, check_queue
 from .context import TaskContext
 from .declaration import Declaration
 from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError, TaskNotRetryableError
 from .handle import Handle
 from .policy import NOBODY, Policy, Viewer
+from .run_options import call_of, expiry_of, wait_of, word_of, words_of
 from .runtime import Runtime
 from .snapshot import JSON, Snapshot
-from .stores.base import Limit, NewRun, Record
+from .stores.base import Fire, Limit, NewRun, Record
 from .uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -67,6 +71,15 @@ class Task(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
 
+    if not TYPE_CHECKING:  # Type checkers say by themselves that a task is not called.
+
+        def __call__(self, *_args: object, **_kwargs: object) -> NoReturn:
+            """Refuse to be called: whether that is to start a run has to be said."""
+            raise TypeError(
+                f"task {self.name!r}: expected enqueue(…), or await aenqueue(…), to start a run, or function(…) to call the "
+                "function itself; got a call of the task."
+            )
+
     @property
     def name(self) -> str:
         """The task's name, e.g. ``syncInventory``."""
@@ -87,7 +100,7 @@ class Task(Generic[P, R]):
 
         Raises:
             TaskInputError: If the arguments do not fit. Nothing was started.
-            QueueUnavailableError: If the queue cannot be reached. Nothing was started.
+            QueueUnavailableError: If the queue cannot be reached. Nothing was started, unless its ``unsettled`` says otherwise.
         """
         return self.handle(self.start(args, kwargs))
 
@@ -105,7 +118,7 @@ class Task(Generic[P, R]):
             TaskInputError: If any arguments do not fit. Nothing was started.
             QueueUnavailableError: If the queue cannot be reached. Nothing is left behind that no worker has begun.
         """
-        return [self.handle(run) for run in self.start_many(map(_call, calls))]
+        return [self.handle(run) for run in self.start_many(map(call_of, calls))]
 
     async def aenqueue_many(self, calls: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> list[Handle[R]]:
         """`enqueue_many` for async code."""
@@ -155,7 +168,7 @@ class Task(Generic[P, R]):
         """
         task = copy.copy(self)
         if delay is not None or eta is not None:
-            task._delay = _wait(delay, eta)
+            task._delay = wait_of(delay, eta)
         if queue is not None:
             check_queue("queue", queue)
             task.options = replace(task.options, queue=queue)
@@ -165,11 +178,11 @@ class Task(Generic[P, R]):
             check_priority("priority", priority)
             task.options = replace(task.options, priority=priority)
         if key is not None:
-            task._key = _word("key", key)
+            task._key = word_of("key", key)
         if expires is not None:
-            task._expires = _expiry(expires)
+            task._expires = expiry_of(expires)
         if tags is not None:
-            task._tags = _words("tags", tags)
+            task._tags = words_of("tags", tags)
         return task
 
     def start(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
@@ -177,7 +190,7 @@ class Task(Generic[P, R]):
 
         Raises:
             TaskInputError: If the arguments do not fit.
-            QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind.
+            QueueUnavailableError: If the queue or the store cannot be reached; nothing is left behind that no worker has begun.
         """
         (run,) = self.start_many([(args, kwargs)])
         return run
@@ -195,15 +208,11 @@ class Task(Generic[P, R]):
                 arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
                 runs.append(self._new_run(arguments, limit))
                 self._check_size(arguments)
-            started = self._send(runs)
         except BaseException:
             for run in runs:
-                self._release_quietly(run.id, run.arguments)
+                self._drop(run)
             raise
-        for run, present in zip(runs, started, strict=True):
-            if run.id != present.id:  # There is a run of its key.
-                self._release_quietly(run.id, run.arguments)
-        return started
+        return self._environment.runtime().dispatch(self, runs)
 
     async def astart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
         """`start` for async code."""
@@ -211,6 +220,32 @@ class Task(Generic[P, R]):
             return await self._environment.runtime().off_loop(self.start, args, kwargs)
         except StoreUnavailableError as error:
             raise QueueUnavailableError from error
+
+    def fire(self, fire: Fire, run_id: str, arguments: Mapping[str, JSON], *, alone: bool = False) -> Snapshot:
+        """Start the run of a schedule's fire; the one that was started for it before comes back as it is.
+
+        Args:
+            fire: The fire.
+            run_id: The run's id, the same whoever starts it.
+            arguments: The arguments, as JSON.
+            alone: Whether to wait for the end of the runs of earlier fires.
+
+        Raises:
+            AlreadyFiredError: If it was started before, and is gone.
+            TaskInputError: If the arguments do not fit.
+            QueueUnavailableError: If the queue or the store cannot be reached; it may have been started.
+        """
+        given = json.dumps(dict(arguments))
+        limit = self._limit((), self.check_arguments(arguments))
+        if alone:
+            limit = Limit(f"schedule:{fire.schedule}", 1)
+        runtime = self._environment.runtime()
+        run = replace(self._new_run(given, limit), id=run_id, fire=fire)
+        (started,) = self.send([run], undo=False)
+        if runtime.log is not None and started.id == run_id:
+            runtime.log.note([run])
+            runtime.changed(run_id)
+        return started
 
     def restart(self, record: Record) -> Snapshot:
         """Start a run with the arguments of another one, for the same owner.
@@ -237,18 +272,47 @@ class Task(Generic[P, R]):
             priority=before.priority,
             limit=None if self.options.concurrency is None else self._limit((), self.load_arguments(record.arguments)),
         )
-        (started,) = self._send([run])
+        (started,) = self._environment.runtime().dispatch(self, [run])
         return started
 
-    def _send(self, runs: Sequence[NewRun]) -> Sequence[Snapshot]:
+    def send(self, runs: Sequence[NewRun], *, undo: bool = True) -> Sequence[Snapshot]:
+        """Record runs and send their messages; one that was sent before stays as it is.
+
+        Args:
+            runs: The runs.
+            undo: Whether a failure takes them back, and drops their uploads.
+
+        Raises:
+            QueueUnavailableError: If the queue or the store cannot be reached.
+        """
+        started = self._send(runs, undo=undo)
+        for run, present in zip(runs, started, strict=True):
+            if run.id != present.id:  # There is a run of its key.
+                self._drop(run)
+        return started
+
+    def standing(self, run: NewRun) -> Snapshot | None:
+        """Return the run that `send` would return instead of this one, as things are now.
+
+        Raises:
+            StoreUnavailableError: If the store does not answer.
+        """
+        return self._environment.runtime().store.standing(run)
+
+    def _send(self, runs: Sequence[NewRun], *, undo: bool) -> Sequence[Snapshot]:
         runtime = self._environment.runtime()
+        start = partial(runtime.backend.start, self, runs, store=runtime.store)
         try:
-            return runtime.backend.start(self, runs, store=runtime.store)
-        except BaseException as error:
-            # A store that is away now cannot be waited for; one that was there a moment ago is clean when the caller looks.
-            is_away = isinstance(error.__cause__, StoreUnavailableError)
-            for run in runs:
-                runtime.take_back.discard(run.id, wait=not is_away)
+            return start()
+        except QueueUnavailableError:
+            if not undo:
+                raise
+            again = start if runtime.backend.is_atomic(runtime.store) else None
+            return runtime.take_back.resolve(runs, again=again, drop=self._drop)
+        except BaseException:
+            if undo:
+                with contextlib.suppress(QueueUnavailableError):
+                    runtime.take_back.resolve(runs, again=None, drop=self._drop)
             raise
 
     def handle(self, run: Snapshot) -> Handle[R]:
@@ -258,6 +322,14 @@ class Task(Generic[P, R]):
     def load_arguments(self, arguments: str) -> dict[str, Any]:
         """Decode the stored arguments of a run."""
         return self.declaration.load_arguments(arguments, self._environment.uploads)
+
+    def check_arguments(self, arguments: Mapping[str, JSON]) -> dict[str, Any]:
+        """Decode arguments that come from elsewhere, as JSON.
+
+        Raises:
+            TaskInputError: If they do not fit; names the parameter.
+        """
+        return self.declaration.check_arguments(arguments, self._environment.uploads)
 
     def load_result(self, data: JSON) -> Any:
         """Decode a stored result."""
@@ -276,11 +348,11 @@ class Task(Generic[P, R]):
         """Delete the files that a run's arguments refer to."""
         self.declaration.drop_uploads(arguments, self._environment.uploads)
 
-    def _release_quietly(self, run_id: str, arguments: str) -> None:
+    def _drop(self, run: NewRun) -> None:
         try:
-            self.release(arguments)
+            self.release(run.arguments)
         except Exception:
-            logger.exception("Run %s was not started, but its uploads could not be removed.", run_id)
+            logger.exception("Run %s was not started, but its uploads could not be removed.", run.id)
 
     def _new_run(self, arguments: str, limit: Limit | None) -> NewRun:
         return NewRun(
@@ -305,7 +377,7 @@ class Task(Generic[P, R]):
         if options.concurrency is None or options.concurrency_key is None:
             return None if options.concurrency is None else Limit(self.name, options.concurrency)
         key = str(options.concurrency_key(**self.declaration.call_arguments(args, kwargs)))
-        return Limit(f"{self.name}:{_word('concurrency_key', key)}", options.concurrency)
+        return Limit(f"{self.name}:{word_of('concurrency_key', key)}", options.concurrency)
 
     def _patience(self) -> timedelta | None:
         """Return how long from now a run must have started."""
@@ -319,49 +391,3 @@ class Task(Generic[P, R]):
             raise TaskInputError(
                 f"task {self.name!r}: expected arguments of at most {most} bytes, encoded; got {size}."
             )
-
-
-def _call(arguments: Mapping[str, Any] | tuple[Any, ...]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    if isinstance(arguments, Mapping):
-        return (), arguments
-    if isinstance(arguments, tuple):
-        return arguments, {}
-    raise TaskInputError(f"enqueue_many(): expected a dict or a tuple of arguments for each run, got {arguments!r}.")
-
-
-def _expiry(expires: timedelta | datetime) -> timedelta | datetime:
-    if isinstance(expires, datetime):
-        if expires.tzinfo is None:
-            raise TaskInputError(f"using(): expected expires with a timezone, got {expires!r}.")
-    elif not timedelta(0) <= expires <= LONGEST:
-        raise TaskInputError(f"using(): expected expires to be 0 to {LONGEST.days} days, got {expires!r}.")
-    return expires
-
-
-def _words(option: str, words: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(words, str):
-        raise TaskInputError(f"using(): expected {option} to be a list of words, got {words!r}.")
-    # In their order, each once.
-    checked = tuple(dict.fromkeys(_word(option, word) for word in words))
-    if len(checked) > MAX_TAGS:
-        raise TaskInputError(f"using(): expected at most {MAX_TAGS} {option}, got {len(checked)}.")
-    return checked
-
-
-def _word(option: str, word: object) -> str:
-    if not isinstance(word, str) or not 0 < len(word) <= MAX_WORD:
-        got = f"{len(word)} of them" if isinstance(word, str) else repr(word)
-        raise TaskInputError(f"using(): expected {option} of 1 to {MAX_WORD} characters, got {got}.")
-    return word
-
-
-def _wait(delay: timedelta | None, eta: datetime | None) -> timedelta | None:
-    if eta is not None:
-        if delay is not None:
-            raise TaskInputError("using(): expected either delay or eta, got both.")
-        if eta.tzinfo is None:
-            raise TaskInputError(f"using(): expected an eta with a timezone, got {eta!r}. Write eta.replace(tzinfo=…).")
-        delay = max(eta - datetime.now(UTC), timedelta(0))
-    if delay is not None and not timedelta(0) <= delay <= LONGEST:
-        raise TaskInputError(f"using(): expected a delay of 0 to {LONGEST.days} days, got {delay!r}.")
-    return delay

@@ -218,6 +218,9 @@ class _RecordingBackend:
     def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
         return [store.create(run) for run in runs]
 
+    def is_atomic(self, store: Store) -> bool:
+        return False
+
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         pass
 

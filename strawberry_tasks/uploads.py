@@ -91,11 +91,15 @@ class OpenUploads:
         """Open a kept file until the end of the block."""
         return self._files.enter_context(contextlib.closing(self._uploads.open(key)))
 
+    def close(self) -> None:
+        """Close all of them."""
+        self._files.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
-        self._files.close()
+        self.close()
 
 
 def upload_name(upload: object) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..lifecycle import Settle, Work
 from ..outcome import Verdict
 from ..snapshot import Failure, Snapshot
 from ..stores.base import NewRun, Store
+
+if TYPE_CHECKING:
+    from .upkeep import Upkeep
 
 
 class Perform(Protocol):
@@ -26,6 +29,23 @@ class Fail(Protocol):
         """End it as FAILED, unless it has ended."""
 
 
+class CeleryApp(Protocol):
+    """A ``celery.Celery``, as far as type checkers need to know one."""
+
+    def set_current(self) -> None:
+        """Celery's own."""
+
+
+class Carrier(Protocol):
+    """What a framework brings along as its backend."""
+
+    is_inline: bool
+    """Whether it performs a run in the process that enqueues it."""
+
+    def open_backend(self, upkeep: Upkeep) -> Backend:
+        """Make the backend, whose workers have this looked after; it connects to nothing."""
+
+
 class Backend(Protocol):
     """Delivers the messages of runs, and has each performed."""
 
@@ -38,6 +58,9 @@ class Backend(Protocol):
         Raises:
             QueueUnavailableError: If the queue or the store cannot be reached. Some records may be there; the caller takes them back.
         """
+
+    def is_atomic(self, store: Store) -> bool:
+        """Tell whether `start` records a run and sends its message in one step, which may be repeated when its answer was lost."""
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Hand over the message of a run that the store knows, because it was lost or has to wait again.

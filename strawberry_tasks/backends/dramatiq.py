@@ -88,6 +88,10 @@ class DramatiqBackend:
             store, runs, lambda run: self._enqueue(self._message(work, run.id, run.queue, run.priority), run.delay)
         )
 
+    def is_atomic(self, store: Store) -> bool:
+        """Tell that it takes two steps: the record comes first."""
+        return False
+
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Enqueue the run's message."""
         self._enqueue(self._message(work, run_id, queue), delay)

@@ -10,7 +10,7 @@ from typing import Final, TypeGuard
 from dramatiq.errors import ConnectionClosed
 
 from ..async_attempts import AsyncAttempts
-from ..errors import QueueUnavailableError, StoreUnavailableError
+from ..errors import AlreadyFiredError, QueueUnavailableError, StoreUnavailableError
 from ..lifecycle import Settle, Work
 from ..snapshot import Failure, Snapshot
 from ..status import TaskStatus
@@ -64,9 +64,8 @@ class RedisBackend(DramatiqBackend):
         """Record runs and enqueue their messages."""
         if not self._is_beside(store):
             return super().start(work, runs, store=store)
-        enqueuings = (self._enqueuing(work, run, store) for run in runs)
         try:
-            answers = self._transport.enqueue_by(enqueuings)
+            answers = self._transport.enqueue_by(self._enqueuing(work, run, store) for run in runs)
             return [
                 self._standing(work, run, store)
                 if answer is None
@@ -75,6 +74,10 @@ class RedisBackend(DramatiqBackend):
             ]
         except (ConnectionClosed, StoreUnavailableError) as error:
             raise QueueUnavailableError from error
+
+    def is_atomic(self, store: Store) -> bool:
+        """Tell whether the messages are on the server of the records: one script does both then."""
+        return self._is_beside(store)
 
     def hurry(self, run_id: str, queue: str) -> None:
         """Deliver the message of a run now that was put off."""
@@ -86,6 +89,8 @@ class RedisBackend(DramatiqBackend):
     def _standing(self, work: Work, run: NewRun, store: RedisStore) -> Snapshot:
         """Return the run that is there instead of a new one; it has a message of its own."""
         present = store.standing(run)
+        if present is None and run.fire is not None:
+            raise AlreadyFiredError
         # It may have ended in this moment.
         return present or self.start(work, [run], store=store)[0]
 

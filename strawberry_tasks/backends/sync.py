@@ -30,6 +30,10 @@ class SyncBackend:
         ended = store.read([run.id for run in started])
         return [after or before for before, after in zip(started, ended, strict=True)]
 
+    def is_atomic(self, store: Store) -> bool:
+        """Tell that it is not: to repeat it would perform the run."""
+        return False
+
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Perform the run, with all its attempts."""
         while (verdict := self._perform(work, run_id)).retry_in is not None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
-from dramatiq import Worker
+from dramatiq import Middleware, Worker
 from dramatiq.brokers.stub import StubBroker
 
 from ..lifecycle import Work
@@ -23,11 +23,11 @@ THREADS = 8
 class ThreadBackend:
     """Same actors, retries and middleware as with worker processes; what is queued ends with the process."""
 
-    def __init__(self, perform: Perform) -> None:
+    def __init__(self, perform: Perform, more_middleware: Sequence[Middleware] = ()) -> None:
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._worker_pid = 0
-        self._actors = DramatiqBackend(StubBroker(middleware=middleware()), perform)
+        self._actors = DramatiqBackend(StubBroker(middleware=[*middleware(), *more_middleware]), perform)
 
     def register(self, work: Work) -> None:
         """Declare the task's actor."""
@@ -38,6 +38,10 @@ class ThreadBackend:
         started = self._actors.start(work, runs, store=store)
         self._start()
         return started
+
+    def is_atomic(self, store: Store) -> bool:
+        """Tell that it takes two steps: the record comes first."""
+        return False
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Enqueue the run's message; the first one starts the threads."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from ..errors import StoreUnavailableError
+from ..outage import Outage
 from ..snapshot import Snapshot
 from ..stores.base import Confirmed, Feed
 from .slots import Slot
@@ -79,6 +80,7 @@ class Fanout:
         reread: How often the watched runs are read though nobody said that they changed.
         on_lost: Called with each slot whose subscriber's event loop is gone.
         sweep: Called every half second while the link is there; may block.
+        find_absent: Called with a run that is watched, and that the store does not have; may block.
     """
 
     def __init__(
@@ -88,8 +90,11 @@ class Fanout:
         reread: timedelta,
         on_lost: Callable[[Slot], None],
         sweep: Callable[[], object],
+        find_absent: Callable[[str], Snapshot | None],
     ) -> None:
         self._open_feed = open_feed
+        self._find_absent = find_absent
+        self._searches: set[asyncio.Task[None]] = set()
         self._sweep = sweep
         self._reread = reread.total_seconds()
         self._on_lost = on_lost
@@ -99,6 +104,7 @@ class Fanout:
         self._dirty: dict[str, dict[_Topic, float]] = {}
         self._dirty_signal = asyncio.Event()
         self._pause = FIRST_PAUSE
+        self._outage, self._standstill = Outage(logger), Outage(logger)
 
     def add(self, slot: Slot) -> None:
         """Serve a slot from now on; that of one run gets the present state first."""
@@ -128,7 +134,7 @@ class Fanout:
             try:
                 await self._follow(self._open_feed())
             except StoreUnavailableError as error:
-                logger.warning("The link to the store is lost, %d topics wait for it: %s", len(self._topics), error)
+                self._outage.note("The link to the store is lost, %d topics wait for it: %s", len(self._topics), error)
             except Exception:  # The hub's boundary: one defect must not silence every subscriber for good.
                 logger.exception("The hub met an unexpected error and starts again.")
             for topic in self._topics.values():
@@ -165,6 +171,7 @@ class Fanout:
             topic = self._topics.get(event.topic)
             if isinstance(event, Confirmed):
                 self._pause = FIRST_PAUSE
+                self._outage.end("There is a link to the store again.")
                 if topic is not None:
                     self._confirm(topic)
             elif topic is not None and topic.wants(event.run_id, event.version):
@@ -204,8 +211,20 @@ class Fanout:
                 # A failure loses the batch, but also the link, and whoever is attached again is read again.
                 states = await feed.read(list(batch))
                 for (run_id, topics), state in zip(batch.items(), states, strict=True):
-                    for topic in topics:
-                        self._tell(topic, run_id, state)
+                    if state is None:
+                        search = asyncio.ensure_future(self._search(run_id, topics))
+                        self._searches.add(search)
+                        search.add_done_callback(self._searches.discard)
+                    else:
+                        self._tell_all(topics, run_id, state)
+
+    async def _search(self, run_id: str, topics: Sequence[_Topic]) -> None:
+        try:
+            state = await asyncio.to_thread(self._find_absent, run_id)
+        except Exception:  # Nothing is known, so nothing is told; it is read again.
+            logger.exception("Run %s could not be looked for.", run_id)
+        else:
+            self._tell_all(topics, run_id, state)
 
     async def _read_again(self) -> None:
         while True:
@@ -221,9 +240,11 @@ class Fanout:
             try:
                 await asyncio.to_thread(self._sweep)
             except StoreUnavailableError as error:
-                logger.warning("The store was not swept: %s", error)
+                self._standstill.note("The store is not swept: %s", error)
             except Exception:  # A defect in there must not take the link from those who watch.
                 logger.exception("The store was not swept.")
+            else:
+                self._standstill.end("The store is swept again.")
             await asyncio.sleep(SWEEP_PAUSE)
 
     def _take_dirty(self) -> dict[str, list[_Topic]]:
@@ -235,6 +256,10 @@ class Fanout:
             if topics:
                 batch[run_id] = topics
         return batch
+
+    def _tell_all(self, topics: Sequence[_Topic], run_id: str, state: Snapshot | None) -> None:
+        for topic in topics:
+            self._tell(topic, run_id, state)
 
     def _tell(self, topic: _Topic, run_id: str, state: Snapshot | None) -> None:
         is_news = topic.remember(run_id, state)

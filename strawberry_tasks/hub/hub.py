@@ -10,11 +10,13 @@ import time
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
+from typing import cast
 
 from ..errors import StoreUnavailableError
 from ..snapshot import Snapshot
 from ..stores.base import Feed
 from .fanout import Fanout, end_tasks
+from .pulse import Pulse
 from .slots import CallSlot, LoopSignal, ManySlot, RunSlot, Slot, ThreadSignal
 
 REREAD = timedelta(seconds=5)
@@ -38,6 +40,8 @@ class Hub:
         reread: How often watched runs are read though nobody said that they changed.
         linger: How long the link stays open after the last subscriber has left.
         sweep: Called every half second while somebody watches, in a thread of its own: takes runs from lost workers.
+        find_absent: Called in a thread of its own when somebody watches a run that the store does not have; returns it, if it is
+            known elsewhere.
     """
 
     def __init__(
@@ -47,8 +51,10 @@ class Hub:
         reread: timedelta = REREAD,
         linger: timedelta = LINGER,
         sweep: Callable[[], object] = lambda: None,
+        find_absent: Callable[[str], Snapshot | None] = lambda _: None,
     ) -> None:
         self._open_feed = open_feed
+        self._find_absent = find_absent
         self._sweep = sweep
         self._reread = reread
         self._linger = linger
@@ -58,7 +64,7 @@ class Hub:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_weakly(self._forget_parent))
 
-    async def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncGenerator[Snapshot, None]:
+    def watch_run(self, run_id: str, *, after: int | None = None) -> AsyncGenerator[Snapshot, None]:
         """Yield a run's present state, then newer ones, the terminal one last.
 
         States that come faster than they are taken are skipped, except the terminal one. While the store is away, this waits.
@@ -72,19 +78,21 @@ class Hub:
             TaskNotFoundError: If there is no such run, or not any more.
             StoreUnavailableError: If the hub is closed meanwhile.
         """
-        signal = LoopSignal()
-        slot = RunSlot(run_id, signal, after=after)
-        self._enter(slot)
-        try:
-            while not slot.is_exhausted:
-                await signal.wait()
-                state = slot.take()
-                if state is not None:
-                    yield state
-        finally:
-            self._leave(slot)
+        return _news(self._states(lambda signal: RunSlot(run_id, signal, after=after), pulse=None))
 
-    async def watch_all(self, owner: str | None) -> AsyncGenerator[Snapshot, None]:
+    def pulsing_run(
+        self, run_id: str, *, after: int | None = None, pulse: timedelta
+    ) -> AsyncGenerator[Snapshot | None, None]:
+        """`watch_run` that also yields ``None`` at regular intervals, so that its reader comes around without news.
+
+        Args:
+            run_id: Which run.
+            after: Skip states up to this version.
+            pulse: The interval.
+        """
+        return self._states(lambda signal: RunSlot(run_id, signal, after=after), pulse=pulse)
+
+    def watch_all(self, owner: str | None) -> AsyncGenerator[Snapshot, None]:
         """Yield every change from now on of the runs of an owner; it never ends by itself.
 
         States of one run that come faster than they are taken are skipped. Of more than `slots.MAX_WAITING` runs waiting at
@@ -96,17 +104,16 @@ class Hub:
         Raises:
             StoreUnavailableError: If the hub is closed meanwhile.
         """
-        signal = LoopSignal()
-        slot = ManySlot(owner, signal)
-        self._enter(slot)
-        try:
-            while True:
-                await signal.wait()
-                state = slot.take()
-                if state is not None:
-                    yield state
-        finally:
-            self._leave(slot)
+        return _news(self._states(lambda signal: ManySlot(owner, signal), pulse=None))
+
+    def pulsing_all(self, owner: str | None, *, pulse: timedelta) -> AsyncGenerator[Snapshot | None, None]:
+        """`watch_all` that also yields ``None`` at regular intervals.
+
+        Args:
+            owner: Whose runs; ``None`` watches everybody's.
+            pulse: The interval.
+        """
+        return self._states(lambda signal: ManySlot(owner, signal), pulse=pulse)
 
     def watch_topic(
         self, topic: str, call: Callable[[Snapshot], None], *, on_attached: Callable[[], None]
@@ -174,10 +181,35 @@ class Hub:
         engine.stop()
         engine.join()
 
+    async def _states(
+        self, make_slot: Callable[[LoopSignal], RunSlot | ManySlot], *, pulse: timedelta | None
+    ) -> AsyncGenerator[Snapshot | None, None]:
+        signal = LoopSignal()
+        slot = make_slot(signal)
+        beat = Pulse(signal, pulse)
+        self._enter(slot)
+        try:
+            while not slot.is_exhausted:
+                await signal.wait()
+                state = slot.take()
+                if beat.take():
+                    yield None
+                if state is not None:
+                    yield state
+        finally:
+            beat.stop()
+            self._leave(slot)
+
     def _enter(self, slot: Slot) -> None:
         with self._lock:
             if self._engine is None:
-                self._engine = _Engine(self._open_feed, reread=self._reread, on_lost=self._leave, sweep=self._sweep)
+                self._engine = _Engine(
+                    self._open_feed,
+                    reread=self._reread,
+                    on_lost=self._leave,
+                    sweep=self._sweep,
+                    find_absent=self._find_absent,
+                )
             self._engine.slots.add(slot)
             self._engine.add(slot)
 
@@ -216,11 +248,12 @@ class _Engine:
         reread: timedelta,
         on_lost: Callable[[Slot], None],
         sweep: Callable[[], object],
+        find_absent: Callable[[str], Snapshot | None],
     ) -> None:
         self.slots: set[Slot] = set()
         """Whom it serves; guarded by the hub's lock."""
 
-        self._fanout = Fanout(open_feed, reread=reread, on_lost=on_lost, sweep=sweep)
+        self._fanout = Fanout(open_feed, reread=reread, on_lost=on_lost, sweep=sweep, find_absent=find_absent)
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="strawberry-tasks-hub", daemon=True)
@@ -254,6 +287,10 @@ class _Engine:
         fanout = asyncio.create_task(self._fanout.run())
         await self._stopped.wait()
         await end_tasks(fanout, patience=2)
+
+
+def _news(states: AsyncGenerator[Snapshot | None, None]) -> AsyncGenerator[Snapshot, None]:
+    return cast("AsyncGenerator[Snapshot, None]", states)  # Without a pulse there is nothing else in it.
 
 
 def _timed_out(run_id: str, timeout: float | None) -> TimeoutError:

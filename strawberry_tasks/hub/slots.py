@@ -44,6 +44,10 @@ class LoopSignal:
         """Wake it, from any thread."""
         self._loop.call_soon_threadsafe(self._event.set)
 
+    def set_here(self) -> None:
+        """Wake it, from its own event loop."""
+        self._event.set()
+
     def clear(self) -> None:
         """Let it sleep."""
         self._event.clear()
@@ -170,6 +174,11 @@ class ManySlot(Slot):
         super().__init__(ALL_TOPIC if owner is None else owner_topic(owner), signal)
         self._live: dict[str, Snapshot] = {}
         self._ended: dict[str, Snapshot] = {}
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Say no: there may always be another run."""
+        return False
 
     def offer(self, run_id: str, state: Snapshot | None) -> None:
         """Put in a run's present state, which takes the place of an older one that still waits."""

@@ -10,9 +10,10 @@ import strawberry
 from ..control import Control
 from ..errors import TaskNotFoundError
 from ..snapshot import Snapshot
-from .fields import Info, RunId, visible_run, visit
+from .fields import Info, RunId
 from .registry import off_loop, resolve
 from .types import TaskHandle
+from .visit import visit
 
 
 def cancel_task(info: Info, task_id: RunId) -> TaskHandle:
@@ -38,8 +39,8 @@ class TaskMutation:
 
 
 async def _control(info: Info, run_id: str, act: Callable[[Control, str], Snapshot]) -> TaskHandle:
-    registry, viewer = await visit(info)
-    run = await visible_run(registry, viewer, run_id)
+    who = await visit(info)
+    registry, viewer, run = who.registry, who.viewer, await who.get(run_id)
     if not registry.policy.may_control(viewer, run):
         raise TaskNotFoundError(run_id)
     runtime = registry.runtime()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from inspect import isclass
 from typing import Any
 
@@ -13,23 +14,42 @@ from strawberry.schema.base import BaseSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
-from ..errors import ConfigurationError, TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError
+from ..errors import (
+    ConfigurationError,
+    QueueUnavailableError,
+    StoreUnavailableError,
+    TaskInputError,
+    TaskNotFoundError,
+    TaskNotRetryableError,
+    UnauthenticatedError,
+)
 from .mutations import MutationTask
+from .outages import OutageLog
 from .registry import Registry, TasksExtension
 from .roots import BroughtField, Operation, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
 _REFUSALS = (TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError)
+_OUTAGES = (StoreUnavailableError, QueueUnavailableError)
 
 
 class _QuietAboutRefusals(BaseSchema):
-    """Leaves out of the log what any client can provoke: it would drown in tracebacks of guessed ids."""
+    """Leaves out of the log what any client can provoke, or all of them meet: it would drown in tracebacks."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log the errors that an operator wants to know of."""
-        unforeseen = [error for error in errors if not isinstance(error.original_error, _REFUSALS)]
+        unforeseen: list[GraphQLError] = []
+        for error in errors:
+            if isinstance(error.original_error, _OUTAGES):
+                self._outages.note(error)
+            elif not isinstance(error.original_error, _REFUSALS):
+                unforeseen.append(error)
         if unforeseen:
             super().process_errors(unforeseen, execution_context)
+
+    @cached_property
+    def _outages(self) -> OutageLog:
+        return OutageLog()
 
 
 class Schema(_QuietAboutRefusals, strawberry.Schema):
@@ -111,7 +131,7 @@ def _registries(extensions: Iterable[Any]) -> list[Registry]:
 
 def _brought(registry: Registry) -> dict[Operation, list[BroughtField]]:
     return {
-        "Query": query_fields(registry.fields),
+        "Query": query_fields(registry.fields, schedules=registry.schedules.is_used),
         "Mutation": _mutation_fields(registry),
         "Subscription": subscription_fields(registry.fields),
     }

@@ -2,24 +2,25 @@
 
 # Without postponed annotations, as in `types.py`.
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Annotated, Any, NamedTuple
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.relay import PageInfo
 
 from ..config import MAX_PAGE
-from ..errors import TaskInputError, TaskNotFoundError, UnauthenticatedError
-from ..policy import Viewer
+from ..errors import TaskInputError, UnauthenticatedError
+from ..listing import list_runs
+from ..log import Wanted
 from ..snapshot import Snapshot
 from ..status import TaskStatus
 from ..stores.base import Page, cursor_of
-from .registry import Registry, off_loop, registry_of, resolve, viewer_of
+from .registry import off_loop, resolve
 from .types import TaskHandle, TaskHandleConnection, TaskHandleEdge
-
-SCAN_PAGES = 10
-"""How many pages of the store one page of `tasks` looks through for runs that match; a client reads on from there."""
+from .visit import Visit, visit
 
 Info = strawberry.Info[Any, Any]
 RunId = Annotated[strawberry.ID, strawberry.argument(description="The run's id.")]
@@ -40,28 +41,25 @@ def tasks(
     after: str | None = None,
 ) -> TaskHandleConnection:
     """The viewer's own runs, newest first; staff sees everybody's."""
-    wanted = _Wanted(status=status, name=name, tag=tag, first=MAX_PAGE if first is None else first, after=after)
-    return resolve(_tasks(info, wanted))  # type: ignore[return-value]  # graphql-core awaits it
+    wanted = Wanted(status=status or (), name=name, tag=tag)
+    return resolve(_tasks(info, wanted, MAX_PAGE if first is None else first, after))  # type: ignore[return-value]  # graphql-core awaits it
 
 
 async def task_progress(info: Info, task_id: RunId, after: int | None = None) -> AsyncGenerator[TaskHandle, None]:
     """A run's present state, then each newer one, then the terminal one; then it completes."""
     # Raised here and not in the generator, a refusal is an error of the operation, with its path, before the first event.
-    registry, viewer = await visit(info)
-    await visible_run(registry, viewer, task_id)
-    return _handles(registry, viewer, info, registry.runtime().hub.watch_run(task_id, after=after))
+    who = await visit(info)
+    return _handles(who, info, who.watch(await who.get(task_id), after=after))
 
 
 async def task_updated(info: Info, task_id: RunId | None = None) -> AsyncGenerator[TaskHandle, None]:
     """The changes of one run as `taskProgress` has them; without an id, each change of every run that the viewer may list."""
-    registry, viewer = await visit(info)
-    hub = registry.runtime().hub
+    who = await visit(info)
     if task_id is not None:
-        await visible_run(registry, viewer, task_id)
-        return _handles(registry, viewer, info, hub.watch_run(task_id))
-    if not registry.policy.may_list(viewer):
+        return _handles(who, info, who.watch(await who.get(task_id)))
+    if not who.may_list:
         raise UnauthenticatedError
-    return _handles(registry, viewer, info, hub.watch_all(registry.policy.listed_owner(viewer)))
+    return _handles(who, info, who.watch_all())
 
 
 QUERY_FIELDS: Mapping[str, Callable[..., Any]] = {"task": task, "tasks": tasks}
@@ -91,67 +89,34 @@ class TaskSubscription:
     )
 
 
-async def visit(info: Info) -> tuple[Registry, Viewer]:
-    """Tell which tasks an operation is about, and who asks."""
-    registry = registry_of(info)
-    return registry, await viewer_of(registry, info)
-
-
-async def _find(registry: Registry, viewer: Viewer, run_id: str) -> Snapshot | None:
-    runtime = registry.runtime()
-    (run,) = await off_loop(runtime, runtime.store.read, [run_id])
-    return run if run is not None and registry.policy.may_see(viewer, run) else None
-
-
-async def visible_run(registry: Registry, viewer: Viewer, run_id: str) -> Snapshot:
-    """Return a run's present state.
-
-    Raises:
-        TaskNotFoundError: If there is no such run for this viewer.
-    """
-    run = await _find(registry, viewer, run_id)
-    if run is None:
-        raise TaskNotFoundError(run_id)
-    return run
-
-
 async def _task(info: Info, run_id: str) -> TaskHandle | None:
-    registry, viewer = await visit(info)
-    run = await _find(registry, viewer, run_id)
-    return None if run is None else registry.handle(run, viewer, info.schema)
+    who = await visit(info)
+    run = await who.find(run_id)
+    return None if run is None else who.registry.handle(run, who.viewer, info.schema)
 
 
 async def _handles(
-    registry: Registry, viewer: Viewer, info: Info, runs: AsyncGenerator[Snapshot, None]
+    who: Visit, info: Info, states: AsyncGenerator[Snapshot | None, None] | AsyncGenerator[Snapshot, None]
 ) -> AsyncGenerator[TaskHandle, None]:
-    async with aclosing(runs):
-        async for run in runs:
-            if registry.policy.may_see(viewer, run):
-                yield registry.handle(run, viewer, info.schema)
+    async with aclosing(states):
+        async for state in states:
+            if state is not None:
+                yield who.registry.handle(state, who.viewer, info.schema)
 
 
-class _Wanted(NamedTuple):
-    """Which runs a page of `tasks` is to hold."""
-
-    status: Sequence[TaskStatus] | None
-    name: str | None
-    tag: str | None
-    first: int
-    after: str | None
-
-    def matches(self, run: Snapshot) -> bool:
-        if self.status and run.status not in self.status:
-            return False
-        return self.name in {None, run.name} and (self.tag is None or self.tag in run.tags)
-
-
-async def _tasks(info: Info, wanted: _Wanted) -> TaskHandleConnection:
-    registry, viewer = await visit(info)
-    if not 1 <= wanted.first <= MAX_PAGE:
-        raise TaskInputError(f"tasks(first:): expected 1 to {MAX_PAGE}, got {wanted.first}.")
+async def _tasks(info: Info, wanted: Wanted, first: int, after: str | None) -> TaskHandleConnection:
+    who = await visit(info)
+    registry, viewer = who.registry, who.viewer
+    if not 1 <= first <= MAX_PAGE:
+        raise TaskInputError(f"tasks(first:): expected 1 to {MAX_PAGE}, got {first}.")
     page = Page(runs=[], cursor=None)
-    if registry.policy.may_list(viewer):
-        page = await off_loop(registry.runtime(), _matching_page, registry, viewer, wanted)
+    if who.may_list:
+        wanted = replace(wanted, owner=registry.policy.listed_owner(viewer))
+        runtime, may_see = registry.runtime(), partial(registry.policy.may_see, viewer)
+        try:
+            page = await off_loop(runtime, list_runs, runtime, wanted, may_see, first=first, after=after)
+        except ValueError as error:
+            raise TaskInputError(f"tasks(after:): {error}") from error
     nodes = [registry.handle(run, viewer, info.schema) for run in page.runs]
     cursors = [cursor_of(run) for run in page.runs]
     return TaskHandleConnection(
@@ -159,28 +124,8 @@ async def _tasks(info: Info, wanted: _Wanted) -> TaskHandleConnection:
         nodes=nodes,
         page_info=PageInfo(
             has_next_page=page.cursor is not None,
-            has_previous_page=wanted.after is not None,
+            has_previous_page=after is not None,
             start_cursor=cursors[0] if cursors else None,
             end_cursor=page.cursor or (cursors[-1] if cursors else None),
         ),
     )
-
-
-def _matching_page(registry: Registry, viewer: Viewer, wanted: _Wanted) -> Page:
-    store, policy = registry.runtime().store, registry.policy
-    found: list[Snapshot] = []
-    cursor = wanted.after
-    for _ in range(SCAN_PAGES):
-        try:
-            page = store.list(owner=policy.listed_owner(viewer), first=MAX_PAGE, after=cursor)
-        except ValueError as error:
-            raise TaskInputError(f"tasks(after:): {error}") from error
-        for run in page.runs:
-            if wanted.matches(run) and policy.may_see(viewer, run):
-                if len(found) == wanted.first:
-                    return Page(runs=found, cursor=cursor_of(found[-1]))
-                found.append(run)
-        cursor = page.cursor
-        if cursor is None:
-            break
-    return Page(runs=found, cursor=cursor)

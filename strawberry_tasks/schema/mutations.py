@@ -16,8 +16,9 @@ from .._compat import Parameter
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..task import Environment, Task
-from .registry import handle_type, in_event_loop, registry_of, resolve, viewer_of
+from .registry import handle_type, in_event_loop, resolve
 from .types import TaskHandle
+from .visit import visit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,7 +81,7 @@ class MutationTask(Task[P, R]):
             name=own.name,
             description=own.description or self.declaration.description,
             deprecation_reason=own.deprecation_reason,
-            directives=own.directives,
+            directives=list(own.directives),  # Extensions may add some.
             extensions=[*own.extensions, *permissions, AwaitResult()],
         )
 
@@ -121,8 +122,7 @@ def _resolver(task: Task[..., Any]) -> Any:
 
 
 async def _start(task: Task[..., Any], info: strawberry.Info[Any, Any], arguments: Mapping[str, Any]) -> TaskHandle:
-    registry = registry_of(info)
-    viewer = await viewer_of(registry, info)
-    owned = task.using(viewer=viewer)
+    who = await visit(info)
+    owned = task.using(viewer=who.viewer)
     run = await owned.astart((), arguments) if in_event_loop() else owned.start((), arguments)
-    return registry.handle(run, viewer, info.schema)
+    return who.registry.handle(run, who.viewer, info.schema)

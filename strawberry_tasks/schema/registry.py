@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
@@ -18,6 +19,7 @@ from .. import _compat
 from ..errors import ConfigurationError
 from ..policy import Policy, Viewer
 from ..runtime import Runtime
+from ..scheduler import Schedules
 from ..snapshot import Snapshot
 from ..task import Task
 from .types import UNTYPED, Origin, TaskHandle, TypedTaskHandle, UntypedTaskHandle, handle_values
@@ -34,9 +36,11 @@ class Registry:
         fields: Other names for the fields that are no task's; ``None`` leaves one out.
         runtime: This process's runtime; made at first use.
         policy: Who may see what.
+        recheck: How long somebody may watch before the policy is asked again who that is.
+        schedules: What is started again and again.
     """
 
-    __slots__ = ("_names", "fields", "policy", "runtime", "tasks")
+    __slots__ = ("_names", "fields", "policy", "recheck", "runtime", "schedules", "tasks")
 
     def __init__(
         self,
@@ -45,11 +49,15 @@ class Registry:
         fields: Mapping[str, str | None],
         runtime: Callable[[], Runtime],
         policy: Policy,
+        recheck: timedelta,
+        schedules: Schedules,
     ) -> None:
         self.tasks = tasks
         self.fields = fields
         self.runtime = runtime
         self.policy = policy
+        self.recheck = recheck
+        self.schedules = schedules
         # Per schema, the GraphQL name of each task's handle.
         self._names: WeakKeyDictionary[BaseSchema, dict[str, str]] = WeakKeyDictionary()
 
@@ -58,11 +66,15 @@ class Registry:
         task = self.tasks.get(run.name)
         name = self._handle_name(task, schema)
         kind = UntypedTaskHandle if name == UNTYPED else TypedTaskHandle
-        internals = self.policy.may_see_internals(viewer, run)
         origin = Origin(type_name=name, load=lambda: self._load(task, run))
+        return kind(origin=origin, **self.values(run, viewer))
+
+    def values(self, run: Snapshot, viewer: Viewer) -> dict[str, Any]:
+        """Return what a viewer sees of a run that is theirs to see: the fields of `TaskHandle` by their names in Python."""
+        task = self.tasks.get(run.name)
         # What nobody here can tell the hidden fields of is not shown at all.
         result = None if task is None else task.declaration.result.publish(run.result)
-        return kind(origin=origin, **handle_values(replace(run, result=result), internals=internals))
+        return handle_values(replace(run, result=result), internals=self.policy.may_see_internals(viewer, run))
 
     def _load(self, task: Task[..., Any] | None, run: Snapshot) -> object:
         if task is None or run.result is None:
@@ -143,12 +155,6 @@ async def off_loop(runtime: Runtime, function: Callable[P, R], *args: P.args, **
     if in_event_loop():
         return await runtime.off_loop(function, *args, **kwargs)
     return function(*args, **kwargs)
-
-
-async def viewer_of(registry: Registry, info: strawberry.Info[Any, Any]) -> Viewer:
-    """Ask the policy who executes an operation."""
-    viewer = registry.policy.viewer(info.context)
-    return viewer if isinstance(viewer, Viewer) else await viewer
 
 
 def in_event_loop() -> bool:

@@ -13,6 +13,7 @@ from ..errors import ConfigurationError
 from .control import MUTATION_FIELDS
 from .fields import QUERY_FIELDS, SUBSCRIPTION_FIELDS, TaskQuery, TaskSubscription
 from .mutations import resolver_of, started_task
+from .schedules import SCHEDULE_FIELDS
 
 Operation: TypeAlias = Literal["Query", "Mutation", "Subscription"]
 
@@ -30,9 +31,15 @@ class BroughtField(NamedTuple):
     """How a user names it to rename it or leave it out, e.g. in ``Tasks(fields=…)``."""
 
 
-def query_fields(names: Mapping[str, str | None]) -> list[BroughtField]:
-    """Return the fields for the query type, renamed or left out as the user says."""
-    return _named(QUERY_FIELDS, names, strawberry.field)
+def query_fields(names: Mapping[str, str | None], *, schedules: bool) -> list[BroughtField]:
+    """Return the fields for the query type, renamed or left out as the user says.
+
+    Args:
+        names: Other names, or ``None`` for those that are left out.
+        schedules: Whether there is anything for `schedules` to show.
+    """
+    brought = {**QUERY_FIELDS, **SCHEDULE_FIELDS} if schedules else QUERY_FIELDS
+    return _named(brought, names, strawberry.field)
 
 
 def mutation_fields(names: Mapping[str, str | None]) -> list[BroughtField]:

@@ -7,40 +7,38 @@
 -- ARGV[7…] fields, name and value in turn
 -- Returns the new version, or false if the change is refused.
 local prefix, id, new_status, ttl = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[6])
-local status, attempt, version, owner, lost, canceled = unpack(
-  call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner', 'lost', 'cancel_requested')
-)
-if attempt ~= ARGV[3] or lost == attempt then
+local run = look(prefix, id)
+if run.attempt ~= ARGV[3] or run.lost == run.attempt then
   return false
 end
-if status ~= 'RUNNING' then
+if run.status ~= 'RUNNING' then
   -- The end of an attempt is told again by whoever did not hear the first answer.
-  return status == new_status and tonumber(version)
+  return run.status == new_status and tonumber(run.version)
 end
-if canceled == '1' and new_status == 'RETRYING' then
+if run.canceled and new_status == 'RETRYING' then
   return false
 end
 
-version = version + 1
-call('HSET', KEYS[1], 'version', version, unpack(ARGV, 7))
 if is_terminal(new_status) then
   if new_status == 'COMPLETED' then
-    call('HSET', KEYS[1], 'progress', '100.0')
+    ARGV[#ARGV + 1], ARGV[#ARGV + 2] = 'progress', '100.0'
   end
-  finish(prefix, id, ttl)
-else
-  if new_status == 'RETRYING' then
-    redis.call('ZREM', prefix .. 'leases', id)
-    leave(prefix, id)
-  end
-  if ARGV[5] ~= '' then
-    call('HSET', KEYS[1], 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
-    ttl = ttl + ARGV[5]
-  end
-  keep(KEYS[1], ttl)
+  finish(prefix, run, ttl, unpack(ARGV, 7))
+  return tonumber(run.version)
 end
+
+write(run, unpack(ARGV, 7))
+if ARGV[5] ~= '' then
+  call('HSET', run.record, 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
+  ttl = ttl + ARGV[5]
+end
+if new_status == 'RETRYING' then
+  call('ZREM', prefix .. 'leases', id)
+  leave(prefix, run)
+end
+keep(run.record, ttl)
 if new_status ~= '' then
-  keep_indexes(prefix, owner, ttl)
+  keep_indexes(prefix, run.owner, ttl)
 end
-announce(prefix, id, owner, version)
-return version
+announce(prefix, id, run.owner, run.version)
+return tonumber(run.version)

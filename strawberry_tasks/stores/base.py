@@ -6,11 +6,22 @@ import base64
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
 
+from ..errors import shown
 from ..snapshot import JSON, Failure, Snapshot, to_millis
+
+
+class Fire(NamedTuple):
+    """One fire of a schedule."""
+
+    schedule: str
+    """The schedule's name."""
+
+    at: datetime
+    """When it fires."""
 
 
 class Limit(NamedTuple):
@@ -68,6 +79,39 @@ class NewRun:
 
     limit: Limit | None = None
     """With which others it is limited."""
+
+    fire: Fire | None = None
+    """What starts it; of a schedule's fires, one that is not after all earlier ones starts nothing any more."""
+
+
+def pending(run: NewRun, *, now: datetime) -> Snapshot:
+    """Return a run as `Store.create` would, if it were recorded now."""
+    return Snapshot(
+        id=run.id,
+        name=run.name,
+        queue=run.queue,
+        version=1,
+        max_retries=run.max_retries,
+        owner=run.owner,
+        claims=run.claims,
+        retry_of=run.retry_of,
+        key=run.key,
+        tags=tuple(run.tags),
+        priority=run.priority,
+        created_at=now,
+        scheduled_for=None if run.delay is None else now + run.delay,
+        start_by=None if run.expires is None else now + run.expires,
+    )
+
+
+class ScheduleState(NamedTuple):
+    """What the store knows of a schedule."""
+
+    last: datetime
+    """Its last fire; before the first one, when it was first asked for."""
+
+    is_paused: bool
+    """Whether it does not fire."""
 
 
 class Record(NamedTuple):
@@ -211,12 +255,19 @@ class Store(Protocol):
         """Record a run as PENDING, version 1; a run of that id that is there already comes back as it is.
 
         So does the live run of the same task that has its ``key``: look at the id.
+
+        Raises:
+            AlreadyFiredError: If its fire, or a later one, was made before, and there is no such run any more.
         """
 
-    def discard(self, run_id: str) -> None:
-        """Forget a run that no worker has claimed, because its message could not be sent.
+    def standing(self, run: NewRun) -> Snapshot | None:
+        """Return what `create` would not make the run for: the one of its id, or the live one of its task and key."""
 
-        Harmless for any other run. Its watchers are told, and find it gone.
+    def discard(self, run_id: str) -> Snapshot | None:
+        """Forget a run that no worker has claimed, because its message could not be sent; its watchers are told, and find it gone.
+
+        Returns:
+            The run, if it stays because a worker has claimed it, or it has ended; ``None`` if it is gone.
         """
 
     def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
@@ -262,6 +313,9 @@ class Store(Protocol):
         applied then, the run's version comes back and nothing changes. COMPLETED raises ``progress`` to 100.
         """
 
+    def probe(self) -> None:
+        """Write something that is soon gone; raise `StoreUnavailableError` if no run could be recorded now."""
+
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
 
@@ -279,6 +333,12 @@ class Store(Protocol):
         Raises:
             ValueError: If ``after`` is no cursor.
         """
+
+    def schedules(self, names: Sequence[str]) -> tuple[datetime, Sequence[ScheduleState]]:
+        """Return the store's time, and what it knows of schedules; from now on it knows each of them."""
+
+    def pause(self, schedule: str, *, paused: bool) -> None:
+        """Keep a schedule from firing, or let it fire again, from now on."""
 
     def feed(self) -> Feed:
         """Make a feed; it connects when told to."""
@@ -336,4 +396,4 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
         millis, separator, run_id = text.partition(" ")
         if separator and run_id and len(millis) < 16 and millis.isascii() and millis.isdigit():
             return int(millis), run_id
-    raise ValueError(f"expected the cursor of a page of tasks, got {cursor!r}.")
+    raise ValueError(f"expected the cursor of a page of tasks, got {shown(cursor)}.")

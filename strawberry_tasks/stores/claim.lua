@@ -8,66 +8,59 @@
 -- was terminal before. A run that has lost its last attempt, or comes too late, comes back as it has ended.
 local prefix, id, token = ARGV[1], ARGV[2], ARGV[3]
 local lease, live_ttl, result_ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local status, present_token = unpack(redis.call('HMGET', KEYS[1], 'status', 'token'))
-if not status or is_terminal(status) then
+local run = look(prefix, id)
+if not run.status or is_terminal(run.status) then
   return false
 end
 
-if status == 'RUNNING' then
-  if token ~= '' and token == present_token then
+if run.status == 'RUNNING' then
+  if token ~= '' and token == run.token then
     -- Asked again by whoever did not hear the first answer.
     hold(prefix, id, lease, live_ttl)
-    return redis.call('HGETALL', KEYS[1])
+    return call('HGETALL', run.record)
   end
   local now = now_millis()
-  local lapse = tonumber(redis.call('ZSCORE', prefix .. 'leases', id) or 0)
+  local lapse = tonumber(call('ZSCORE', prefix .. 'leases', id) or 0)
   if lapse <= now then
     lapse = grace_end(prefix, lease, live_ttl)
   end
   if lapse > now then
     return lapse - now
   end
-  if is_terminal(lose(prefix, id, live_ttl, result_ttl, ARGV[7])) then
-    return redis.call('HGETALL', KEYS[1])
+  if is_terminal(lose(prefix, run, live_ttl, result_ttl, ARGV[7])) then
+    return call('HGETALL', run.record)
   end
 end
 
-local attempt, version, owner, start_by, group, limit = unpack(
-  redis.call('HMGET', KEYS[1], 'attempt', 'version', 'owner', 'start_by', 'limit_group', 'limit')
-)
-if start_by and start_by ~= '' and not attempt then
-  if tonumber(start_by) <= now_millis() then
-    expire(prefix, id, result_ttl, ARGV[8])
-    return redis.call('HGETALL', KEYS[1])
+if run.start_by and not run.attempt then
+  if tonumber(run.start_by) <= now_millis() then
+    expire(prefix, run, result_ttl, ARGV[8])
+    return call('HGETALL', run.record)
   end
 end
-if group and group ~= '' then
-  local running, waiting = prefix .. 'limit:' .. group, prefix .. 'waiting:' .. group
-  if redis.call('ZCARD', running) >= tonumber(limit) then
-    redis.call('ZADD', waiting, 'NX', text(now_micros()), id)
+if run.group then
+  local running, waiting = prefix .. 'limit:' .. run.group, prefix .. 'waiting:' .. run.group
+  if call('ZCARD', running) >= run.limit then
+    call('ZADD', waiting, 'NX', text(now_micros()), id)
     keep(waiting, live_ttl)
     -- Whoever ends wakes the next one. This is for when that fails, and the further behind the rarer.
-    return math.min(1000 + 100 * redis.call('ZRANK', waiting, id), 60000)
+    return math.min(1000 + 100 * call('ZRANK', waiting, id), 60000)
   end
-  redis.call('ZREM', waiting, id)
-  redis.call('ZADD', running, text(now_micros()), id)
+  call('ZREM', waiting, id)
+  call('ZADD', running, text(now_micros()), id)
   keep(running, live_ttl)
 end
-if start_by and start_by ~= '' and not attempt then
-  redis.call('ZREM', prefix .. 'expiring', id)
+if run.start_by and not run.attempt then
+  call('ZREM', prefix .. 'expiring', id)
 end
-version = text(version + 1)
-redis.call('HDEL', KEYS[1], 'progress', 'progress_current', 'progress_total', 'progress_message', 'failure', 'scheduled_for')
-redis.call(
-  'HSET', KEYS[1],
-  'status', 'RUNNING',
-  'attempt', text((attempt or 0) + 1),
-  'version', version,
-  'started_at', millis(now_micros()),
-  'token', token
+if run.attempt or run.scheduled_for then
+  call('HDEL', run.record, 'progress', 'progress_current', 'progress_total', 'progress_message', 'failure', 'scheduled_for')
+end
+write(
+  run, 'status', 'RUNNING', 'attempt', text((run.attempt or 0) + 1), 'started_at', millis(now_micros()), 'token', token
 )
 hold(prefix, id, lease, live_ttl)
-keep(KEYS[1], live_ttl)
-keep_indexes(prefix, owner, live_ttl)
-announce(prefix, id, owner, version)
-return redis.call('HGETALL', KEYS[1])
+keep(run.record, live_ttl)
+keep_indexes(prefix, run.owner, live_ttl)
+announce(prefix, id, run.owner, run.version)
+return call('HGETALL', run.record)

@@ -3,16 +3,17 @@
 -- ARGV[1]  prefix    ARGV[2]  id
 -- Returns 1 if it was forgotten, 0 if there is nothing to forget.
 local prefix, id = ARGV[1], ARGV[2]
-local status, attempt, version, owner = unpack(redis.call('HMGET', KEYS[1], 'status', 'attempt', 'version', 'owner'))
-if status ~= 'PENDING' or (attempt and attempt ~= '' and attempt ~= '0') then
+local run = look(prefix, id)
+if run.status ~= 'PENDING' or run.attempt then
   return 0
 end
 
-free(prefix, id)
-redis.call('DEL', KEYS[1])
-redis.call('ZREM', prefix .. 'runs', id)
-if owner and owner ~= '' then
-  redis.call('ZREM', prefix .. 'owner:' .. owner, id)
+free(prefix, run)
+call('DEL', run.record)
+call('ZREM', prefix .. 'runs', id)
+call('ZREM', prefix .. 'kept', id .. ' ' .. (run.owner or ''))
+if run.owner then
+  call('ZREM', prefix .. 'owner:' .. run.owner, id)
 end
-announce(prefix, id, owner, text(version + 1))
+announce(prefix, id, run.owner, text(run.version + 1))
 return 1

@@ -9,7 +9,7 @@ local prefix, first, seen = ARGV[1], tonumber(ARGV[2]), ARGV[4]
 local chunk, most = 100, 1000
 local newest, seen_score = '+inf', false
 if seen ~= '' then
-  seen_score = redis.call('ZSCORE', KEYS[1], seen)
+  seen_score = call('ZSCORE', KEYS[1], seen)
   -- Once it is gone, its siblings of the same millisecond are passed over rather than repeated.
   newest = seen_score or '(' .. ARGV[3] .. '000'
 end
@@ -19,7 +19,7 @@ local function read(entry, score)
   if score == seen_score and entry >= seen then
     return
   end
-  local record = redis.call('HMGET', prefix .. 'run:' .. entry, unpack(ARGV, 5))
+  local record = call('HMGET', prefix .. 'run:' .. entry, unpack(ARGV, 5))
   if not record[1] then
     gone[#gone + 1] = entry
   elseif #page > first then
@@ -31,7 +31,7 @@ end
 
 local entries
 repeat
-  entries = redis.call('ZREVRANGEBYSCORE', KEYS[1], newest, '-inf', 'WITHSCORES', 'LIMIT', offset, chunk)
+  entries = call('ZREVRANGEBYSCORE', KEYS[1], newest, '-inf', 'WITHSCORES', 'LIMIT', offset, chunk)
   for i = 1, #entries, 2 do
     if page[1] == 0 then
       read(entries[i], entries[i + 1])
@@ -44,6 +44,6 @@ if offset == most and #entries == chunk * 2 then
 end
 
 for _, entry in ipairs(gone) do
-  redis.call('ZREM', KEYS[1], entry)
+  call('ZREM', KEYS[1], entry)
 end
 return page

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ..snapshot import Snapshot, from_fields, to_fields
+from ..errors import AlreadyFiredError
+from ..snapshot import Snapshot, to_fields
 from ..status import TaskStatus
 from .base import (
     ALL_TOPIC,
@@ -23,10 +23,10 @@ from .base import (
     Change,
     Claim,
     Lease,
-    Limit,
     NewRun,
     Page,
     Record,
+    ScheduleState,
     Waiting,
     cursor_of,
     owner_topic,
@@ -34,6 +34,8 @@ from .base import (
     run_topic,
 )
 from .memory_feed import MemoryFeed, MemoryFeeds
+from .memory_record import MemoryRecord
+from .memory_schedules import MemorySchedules
 
 WAIT = timedelta(seconds=1)
 """When a run tries again that waits for another one to end, and was not told."""
@@ -44,54 +46,6 @@ _PRUNE_EVERY = 100
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Record:
-    """What is kept of a run."""
-
-    fields: dict[str, str]
-    """As text, like in Redis: what comes out was never shared with what went in."""
-
-    arguments: str
-    expires: datetime
-    lapses: datetime | None = None
-    """When the attempt is lost unless it renews its lease; ``None`` unless RUNNING."""
-
-    token: str = ""
-    """Of the claim that began the attempt."""
-
-    lost: int = 0
-    """The attempt that was lost last."""
-
-    limit: Limit | None = None
-    """With which others it is limited."""
-
-    waits: int = 0
-    """Its place among those that wait for another run to end; 0 if it does not."""
-
-    @property
-    def snapshot(self) -> Snapshot:
-        return from_fields(self.fields)
-
-    @property
-    def is_terminal(self) -> bool:
-        return TaskStatus(self.fields["status"]).is_terminal
-
-    def change(self, **values: object) -> None:
-        self.fields |= to_fields({"version": int(self.fields["version"]) + 1, **values})
-
-    def end(self, now: datetime, ttl: timedelta, **values: object) -> None:
-        """Change it for the last time."""
-        self.change(completed_at=now, expires_at=now + ttl, scheduled_for=None, **values)
-        self.expires, self.lapses = now + ttl, None
-
-
-def _is_late(record: _Record, now: datetime) -> bool:
-    if not record.fields["start_by"] or record.fields["status"] != TaskStatus.PENDING:
-        return False
-    run = record.snapshot
-    return run.attempt == 0 and run.start_by is not None and run.start_by <= now
 
 
 class MemoryStore:
@@ -110,18 +64,29 @@ class MemoryStore:
         self._lease = lease
         self._clock = clock
         self._lock = threading.Lock()
-        self._records: dict[str, _Record] = {}
+        self._records: dict[str, MemoryRecord] = {}
         self._created = 0
         self._places = itertools.count(1)
         self._heard: datetime | None = None
         self._grace_end: datetime | None = None
         self._feeds = MemoryFeeds()
+        self._schedules = MemorySchedules(clock)
+
+    def standing(self, run: NewRun) -> Snapshot | None:
+        """Return the run that stands in the way of another one: of its id, or the live one of its key."""
+        with self._lock:
+            record = self._find(run.id) or self._find_live(run.name, run.key)
+            return None if record is None else record.snapshot
 
     def create(self, run: NewRun) -> Snapshot:
         """Record a run as PENDING; one of that id that is there already comes back as it is."""
         with self._lock:
-            if record := self._find(run.id) or self._find_live(run.name, run.key):
+            record = self._find(run.id)
+            has_fired = record is None and run.fire is not None and not self._schedules.fire(run.fire)
+            if record := record or self._find_live(run.name, run.key):
                 return record.snapshot
+            if has_fired:
+                raise AlreadyFiredError
             if self._created % _PRUNE_EVERY == 0:
                 self._prune()
             now = self._clock()
@@ -146,20 +111,23 @@ class MemoryStore:
             )
             self._created += 1
             expires = now + LIVE_TTL + max(run.delay or timedelta(), run.expires or timedelta())
-            record = _Record(fields=fields, arguments=run.arguments, expires=expires, limit=run.limit)
+            record = MemoryRecord(fields=fields, arguments=run.arguments, expires=expires, limit=run.limit)
             self._records[run.id] = record
             self._publish(record)
             return record.snapshot
 
-    def discard(self, run_id: str) -> None:
-        """Forget a run that no worker has claimed."""
+    def discard(self, run_id: str) -> Snapshot | None:
+        """Forget a run that no worker has claimed; any other comes back."""
         with self._lock:
             record = self._find(run_id)
-            if record is None or record.snapshot.attempt or record.snapshot.status is not TaskStatus.PENDING:
-                return
+            if record is None:
+                return None
+            if record.snapshot.attempt or record.snapshot.status is not TaskStatus.PENDING:
+                return record.snapshot
             del self._records[run_id]
             record.change()
             self._publish(record)
+            return None
 
     def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
         """Start the next attempt of a run, unless it is gone, terminal, or leased to another attempt."""
@@ -177,7 +145,7 @@ class MemoryStore:
                     return Busy(lapses - now)
                 if (ended := self._lose(record, now)).is_terminal:
                     return Claim(snapshot=ended, arguments=record.arguments)
-            if _is_late(record, now):
+            if record.is_late(now):
                 return Claim(snapshot=self._expire(record, now), arguments=record.arguments)
             if record.limit is not None and len(self._running(record.limit.group)) >= record.limit.most:
                 record.waits = record.waits or next(self._places)
@@ -209,7 +177,7 @@ class MemoryStore:
         """Take runs from attempts whose lease has lapsed, and return those that have ended by it."""
         with self._lock:
             now = self._clock()
-            late = [record for record in self._records.values() if _is_late(record, now)][:MAX_SWEPT]
+            late = [record for record in self._records.values() if record.is_late(now)][:MAX_SWEPT]
             records = [Record(self._expire(record, now), record.arguments) for record in late]
             if self._pulse(now) <= now:
                 lapsed = (record for record in self._records.values() if record.lapses and record.lapses <= now)
@@ -277,6 +245,9 @@ class MemoryStore:
         self._publish(record)
         return record.snapshot.version
 
+    def probe(self) -> None:
+        """Say that it takes writes."""
+
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
         with self._lock:
@@ -298,6 +269,16 @@ class MemoryStore:
             runs = [record.snapshot for record in matching[:first]]
         return Page(runs=runs, cursor=cursor_of(runs[-1]) if runs and len(matching) > len(runs) else None)
 
+    def schedules(self, names: Sequence[str]) -> tuple[datetime, Sequence[ScheduleState]]:
+        """Return the time, and what is known of schedules."""
+        with self._lock:
+            return self._schedules.states(names)
+
+    def pause(self, schedule: str, *, paused: bool) -> None:
+        """Keep a schedule from firing, or let it fire again."""
+        with self._lock:
+            self._schedules.pause(schedule, paused=paused)
+
     def feed(self) -> MemoryFeed:
         """Make a feed; it connects when told to."""
         return MemoryFeed(self._feeds, self.read)
@@ -305,7 +286,7 @@ class MemoryStore:
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""
 
-    def _running(self, group: str) -> Sequence[_Record]:
+    def _running(self, group: str) -> Sequence[MemoryRecord]:
         limited = (record for record in self._records.values() if record.limit and record.limit.group == group)
         return [record for record in limited if record.lapses is not None]
 
@@ -327,7 +308,7 @@ class MemoryStore:
         self._heard = now
         return self._grace_end or now
 
-    def _lose(self, record: _Record, now: datetime) -> Snapshot:
+    def _lose(self, record: MemoryRecord, now: datetime) -> Snapshot:
         run = record.snapshot
         record.lost, record.lapses = run.attempt, None
         if run.cancel_requested:
@@ -340,19 +321,19 @@ class MemoryStore:
         self._publish(record)
         return record.snapshot
 
-    def _expire(self, record: _Record, now: datetime) -> Snapshot:
+    def _expire(self, record: MemoryRecord, now: datetime) -> Snapshot:
         record.end(now, self._result_ttl, status=TaskStatus.FAILED, failure=EXPIRED)
         self._publish(record)
         return record.snapshot
 
-    def _find_live(self, name: str, key: str | None) -> _Record | None:
+    def _find_live(self, name: str, key: str | None) -> MemoryRecord | None:
         if key is None:
             return None
         texts = {"name": name, "key": key}
         holders = [record for record in self._records.values() if texts.items() <= record.fields.items()]
         return next((record for record in holders if self._find(record.fields["id"]) and not record.is_terminal), None)
 
-    def _find(self, run_id: str) -> _Record | None:
+    def _find(self, run_id: str) -> MemoryRecord | None:
         record = self._records.get(run_id)
         if record is not None and record.expires <= self._clock():
             del self._records[run_id]
@@ -364,7 +345,7 @@ class MemoryStore:
         for run_id in [run_id for run_id, record in self._records.items() if record.expires <= now]:
             del self._records[run_id]
 
-    def _newest_first(self, cursor: tuple[int, str] | None) -> Iterator[_Record]:
+    def _newest_first(self, cursor: tuple[int, str] | None) -> Iterator[MemoryRecord]:
         records = reversed(self._records.values())
         if cursor is None:
             return records
@@ -373,7 +354,7 @@ class MemoryStore:
             return itertools.islice(itertools.dropwhile(lambda record: record.fields["id"] != run_id, records), 1, None)
         return (record for record in records if int(record.fields["created_at"]) < millis)
 
-    def _publish(self, record: _Record) -> None:
+    def _publish(self, record: MemoryRecord) -> None:
         run = record.snapshot
         topics = [run_topic(run.id), ALL_TOPIC] + ([] if run.owner is None else [owner_topic(run.owner)])
         self._feeds.tell(topics, run.id, run.version)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from ..snapshot import Snapshot, from_fields, from_millis, to_fields
+from ..errors import AlreadyFiredError
+from ..snapshot import Snapshot, from_fields, from_millis, to_fields, to_millis
 from ..status import TaskStatus
 from .base import (
     EXPIRED,
@@ -25,15 +27,23 @@ from .base import (
     NewRun,
     Page,
     Record,
+    ScheduleState,
     Waiting,
     cursor_of,
     parse_cursor,
 )
-from .redis_connections import Connections, Server
+from .convoy import Convoy, Exchange
+from .redis_connections import Connections, Server, checked
 from .redis_feed import RedisFeed
 from .redis_link import client_name, redis_url
 from .redis_record import FIELDS, snapshot_of
 from .redis_script import Call, Script, load_script
+
+MAX_PURGED: Final = 1000
+"""How many expired runs a sweep takes out of the indexes at a time; it holds the server up for some milliseconds."""
+
+_SCHEDULES_MS: Final = timedelta(days=400) // timedelta(milliseconds=1)
+"""How long schedules are remembered that no scheduler asks for."""
 
 _LIVE_MS: Final = LIVE_TTL // timedelta(milliseconds=1)
 
@@ -44,6 +54,7 @@ def _load(name: str) -> Script:
 
 _CREATE, _CLAIM, _APPLY, _DISCARD, _LIST = map(_load, ("create", "claim", "apply", "discard", "list"))
 _RENEW, _SWEEP, _CANCEL, _WAITING = map(_load, ("renew", "sweep", "cancel", "waiting"))
+_SCHEDULES, _PAUSE = map(_load, ("schedules", "pause"))
 _LEASES: Final = (Lease.LOST, Lease.HELD, Lease.CANCELED)
 _LOST: Final = to_fields({"failure": WORKER_LOST})["failure"]
 _LATE: Final = to_fields({"failure": EXPIRED})["failure"]
@@ -66,6 +77,9 @@ class RedisStore:
         self._result_ms = result_ttl // timedelta(milliseconds=1)
         self._lease_ms = lease // timedelta(milliseconds=1)
         self._connections = Connections(self._url, client_name=client_name(namespace, "store"))
+        self._convoy = Convoy(self._connections)
+        # A renewal that first had to connect, over a slow network, could come too late.
+        self._renewals = Connections(self._url, client_name=client_name(namespace, "leases"))
 
     @property
     def server(self) -> Server:
@@ -82,13 +96,15 @@ class RedisStore:
             present = self.standing(run)
             if present is not None:
                 return present
+            if run.fire is not None:
+                raise AlreadyFiredError
 
     def standing(self, run: NewRun) -> Snapshot | None:
         """Return the run that stands in the way of another one: of its id, or the live one of its key."""
         (present,) = self.read([run.id])
         if present is not None or run.key is None:
             return present
-        (holder,) = self._connections.exchange([("GET", self._holder(run))], repeatable=True)
+        (holder,) = checked(self._connections.exchange([("GET", self._holder(run))], repeatable=True))
         present = None if holder is None else self.read([holder])[0]
         return None if present is None or present.is_terminal else present
 
@@ -103,10 +119,12 @@ class RedisStore:
             _millis(run.delay),
             _millis(run.expires),
             self._holder(run) if run.key else "",
+            run.fire.schedule if run.fire else "",
+            to_millis(run.fire.at) if run.fire else "",
             "arguments",
             run.arguments,
             *(("limit_group", run.limit.group, "limit", run.limit.most) if run.limit else ()),
-            *_flat(to_fields(_new_values(run))),
+            *_flat(to_fields({name: value for name, value in _new_values(run).items() if value})),
         )
 
     def created(self, run: NewRun, answer: Sequence[str]) -> Snapshot:
@@ -114,16 +132,18 @@ class RedisStore:
         created_at, scheduled_for, start_by = (from_millis(int(millis)) if millis else None for millis in answer)
         return Snapshot(**_new_values(run), created_at=created_at, scheduled_for=scheduled_for, start_by=start_by)
 
-    def discard(self, run_id: str) -> None:
-        """Forget a run that no worker has claimed."""
-        self._call(_DISCARD.call([self._key(run_id)], self._prefix, run_id), repeatable=True)
+    def discard(self, run_id: str) -> Snapshot | None:
+        """Forget a run that no worker has claimed; any other comes back."""
+        is_forgotten = self._call(_DISCARD.call([self._key(run_id)], self._prefix, run_id), repeatable=True)
+        return None if is_forgotten else self.read([run_id])[0]
 
     def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
         """Start the next attempt of a run, unless it is gone, terminal, or leased to another attempt."""
         call = _CLAIM.call(
             [self._key(run_id)], self._prefix, run_id, token, self._lease_ms, _LIVE_MS, self._result_ms, _LOST, _LATE
         )
-        answer = self._call(call, repeatable=bool(token))
+        # Workers begin many attempts at once.
+        answer = self._call(call, exchange=self._convoy.exchange) if token else self._call(call)
         if answer is None:
             return None
         if isinstance(answer, int):
@@ -134,7 +154,8 @@ class RedisStore:
         """Lease attempts anew, and tell what became of each."""
         pairs = [text for attempt in attempts for text in attempt]
         call = _RENEW.call([f"{self._prefix}leases"], self._prefix, self._lease_ms, _LIVE_MS, *pairs)
-        return [_LEASES[answer] for answer in self._call(call, repeatable=True)] if attempts else []
+        exchange = partial(self._renewals.exchange, repeatable=True)
+        return [_LEASES[answer] for answer in self._call(call, exchange=exchange)] if attempts else []
 
     def sweep(self) -> list[Record]:
         """Take runs from attempts whose lease has lapsed, and return those that have ended by it."""
@@ -147,8 +168,14 @@ class RedisStore:
             _LOST,
             _LATE,
             MAX_SWEPT,
+            MAX_PURGED,
         )
-        return [_record(record) for record in self._call(call)]
+        ended: list[Record] = []
+        has_more = 1
+        while has_more:
+            has_more, *records = self._call(call)
+            ended += map(_record, records)
+        return ended
 
     def waiting(self, run_id: str) -> list[Waiting]:
         """Return the runs that may start now that this one has ended."""
@@ -173,16 +200,20 @@ class RedisStore:
                 raise answer
         return answers
 
+    def probe(self) -> None:
+        """Write something that is soon gone."""
+        checked(self._connections.exchange([("SET", f"{self._prefix}probe", "", "PX", 1000)], repeatable=True))
+
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
         rows = self._connections.exchange(
             [("HMGET", self._key(run_id), *FIELDS) for run_id in run_ids], repeatable=True
         )
-        return [snapshot_of(row) for row in rows]
+        return [snapshot_of(row) for row in checked(rows)]
 
     def load(self, run_id: str) -> Record | None:
         """Return a run with its arguments, ``None`` if there is no such run."""
-        (words,) = self._connections.exchange([("HGETALL", self._key(run_id))], repeatable=True)
+        (words,) = checked(self._connections.exchange([("HGETALL", self._key(run_id))], repeatable=True))
         return _record(words) if words else None
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
@@ -195,6 +226,20 @@ class RedisStore:
             if runs or not has_more:
                 return Page(runs=runs, cursor=cursor_of(runs[-1]) if has_more else None)
 
+    def schedules(self, names: Sequence[str]) -> tuple[datetime, Sequence[ScheduleState]]:
+        """Return the server's time, and what is known of schedules."""
+        keys = [f"{self._prefix}schedules", f"{self._prefix}paused"]
+        now, *rest = self._call(_SCHEDULES.call(keys, _SCHEDULES_MS, *names), repeatable=True)
+        states = zip(rest[::2], rest[1::2], strict=True)
+        return from_millis(int(now)), [ScheduleState(from_millis(int(last)), bool(paused)) for last, paused in states]
+
+    def pause(self, schedule: str, *, paused: bool) -> None:
+        """Keep a schedule from firing, or let it fire again."""
+        call = _PAUSE.call(
+            [f"{self._prefix}paused", f"{self._prefix}schedules"], schedule, "1" if paused else "", _SCHEDULES_MS
+        )
+        self._call(call, repeatable=True)
+
     def feed(self) -> RedisFeed:
         """Make a feed; it connects when told to."""
         return RedisFeed(self._url, namespace=self._namespace, key=self._key)
@@ -202,6 +247,7 @@ class RedisStore:
     def close(self) -> None:
         """Give back connections; the store can be used again and reconnects."""
         self._connections.close()
+        self._renewals.close()
 
     def change(self, change: Change) -> Call:
         """Return the call that applies a change; it may be joined with another. It answers nothing if it is refused."""
@@ -218,11 +264,12 @@ class RedisStore:
             *_flat(to_fields(change.values)),
         )
 
-    def _call(self, call: Call, *, repeatable: bool = False) -> Any:
-        (answer,) = self._connections.exchange([call.command], repeatable=repeatable)
+    def _call(self, call: Call, *, repeatable: bool = False, exchange: Exchange | None = None) -> Any:
+        exchange = exchange or partial(self._connections.exchange, repeatable=repeatable)
+        (answer,) = exchange([call.command])
         if isinstance(answer, NoScriptError):
             load = ("SCRIPT", "LOAD", call.script.text)
-            (_, answer) = self._connections.exchange([load, call.command], repeatable=repeatable)
+            (_, answer) = exchange([load, call.command])
         if isinstance(answer, Exception):
             raise answer
         return answer

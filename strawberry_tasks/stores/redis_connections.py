@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.connection import ConnectionInterface
 from redis.retry import Retry
 
-from .redis_link import AWAY, CONNECTION_OPTIONS, address, away, encode
+from .redis_link import AWAY, CONNECTION_OPTIONS, address, away, encode, is_away
 
 Command: TypeAlias = "tuple[str | int | float | bytes, ...]"
 """The words of a command."""
@@ -35,6 +36,9 @@ class Connections:
         client_name: What the connections are called in ``CLIENT LIST``.
         options: How they differ from others.
 
+    Raises:
+        ValueError: If the URL cannot be read, or has options that redis-py does not know.
+
     Attributes:
         address: The server, for messages.
         server: The server and the database.
@@ -48,11 +52,17 @@ class Connections:
         self.server: Server = (self.address, int(pool.connection_kwargs.get("db") or 0))
         # The pool has read the URL, and that is all: it would count what it makes, and refuse to make more after the 100th.
         self._make: Callable[[], ConnectionInterface] = partial(pool.connection_class, **pool.connection_kwargs)
+        try:
+            self._make()
+        except TypeError as error:
+            raise ValueError("expected options that redis-py knows behind the '?' of a URL.") from error
         self._idle: list[ConnectionInterface] = []
         self._pid = os.getpid()
 
     def exchange(self, commands: Sequence[Command], *, repeatable: bool) -> list[Any]:
         """Send commands, and return the answer to each; an error of the server is an answer.
+
+        That it takes no writes is a `StoreUnavailableError` as the answer.
 
         Args:
             commands: What to send.
@@ -76,7 +86,32 @@ class Connections:
                 self.close()
             return self._exchange(self._make(), commands)
         except AWAY as error:
+            # Whatever has cut this one off without a word may have done so to those that are idle: the next try gets a new one.
+            self.close()
             raise away(self.address, error) from error
+
+    def exchange_each(self, batches: Iterable[Sequence[Command]]) -> Iterator[list[Any]]:
+        """Send batches of commands over a connection of its own, and return the answers to each.
+
+        While the server works on one batch, the next one is made and sent.
+
+        Raises:
+            StoreUnavailableError: If the server does not answer. What has no answer yet may have been done.
+        """
+        connection = self._make()
+        sent: deque[int] = deque()
+        try:
+            for commands in batches:
+                connection.send_packed_command(_packed(commands))  # type: ignore[no-untyped-call]
+                sent.append(len(commands))
+                if len(sent) > 1:
+                    yield [self._answer(connection) for _ in range(sent.popleft())]
+            while sent:
+                yield [self._answer(connection) for _ in range(sent.popleft())]
+        except AWAY as error:
+            raise away(self.address, error) from error
+        finally:
+            connection.disconnect()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Close all that are idle."""
@@ -95,13 +130,23 @@ class Connections:
     def _exchange(self, connection: ConnectionInterface, commands: Sequence[Command]) -> list[Any]:
         try:
             connection.send_packed_command(_packed(commands))  # type: ignore[no-untyped-call]
-            answers = [_answer(connection) for _ in commands]
+            answers = [self._answer(connection) for _ in commands]
         except BaseException:
             # Also when a time limit interrupts the thread: an answer that is still to come belongs to nobody.
             connection.disconnect()  # type: ignore[no-untyped-call]
             raise
         self._idle.append(connection)
         return answers
+
+    def _answer(self, connection: ConnectionInterface) -> Any:
+        try:
+            return connection.read_response()
+        except redis.ResponseError as error:
+            if not is_away(error):
+                return error
+            refusal = away(self.address, error)
+            refusal.__cause__ = error
+            return refusal
 
 
 def _is_fresh(connection: ConnectionInterface) -> bool:
@@ -122,8 +167,9 @@ def _packed(commands: Sequence[Command]) -> list[bytes]:
         return [b"".join(map(_pack, encoded))]
 
 
-def _answer(connection: ConnectionInterface) -> Any:
-    try:
-        return connection.read_response()
-    except redis.ResponseError as error:
-        return error
+def checked(answers: list[Any]) -> list[Any]:
+    """Raise what is an error among answers; return them otherwise."""
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -31,9 +32,15 @@ AWAY: Final = (
     exceptions.MasterDownError,
     exceptions.OutOfMemoryError,
     exceptions.TryAgainError,
+    exceptions.ClusterDownError,
     OSError,
 )
 """The errors of a server that is away, or takes no writes."""
+
+_REFUSALS: Final = re.compile(
+    r"(?:^|: -)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|UNBLOCKED) "
+)
+"""Such errors that redis-py has no class for, or that Redis 6 tells of as errors of a script."""
 
 
 def redis_url(url: str) -> str:
@@ -61,8 +68,15 @@ def unavailable(server: str) -> Iterator[None]:
     """Turn the errors of a server that is away, or takes no writes, into ours."""
     try:
         yield
-    except AWAY as error:
+    except (*AWAY, exceptions.ResponseError) as error:
+        if not is_away(error):
+            raise
         raise away(server, error) from error
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether an error means that the server is away, or takes no writes, and not that we asked for something odd."""
+    return isinstance(error, AWAY) or _REFUSALS.search(str(error)) is not None
 
 
 def away(server: str, error: Exception) -> StoreUnavailableError:

@@ -7,7 +7,7 @@ local prefix, lease, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local answers = {}
 for i = 4, #ARGV, 2 do
   local key = prefix .. 'run:' .. ARGV[i]
-  local status, attempt, canceled = unpack(redis.call('HMGET', key, 'status', 'attempt', 'cancel_requested'))
+  local status, attempt, canceled = unpack(call('HMGET', key, 'status', 'attempt', 'cancel_requested'))
   if status == 'RUNNING' and attempt == ARGV[i + 1] then
     hold(prefix, ARGV[i], lease, ttl)
     keep(key, ttl)

@@ -1,6 +1,7 @@
 -- What every script begins with. A run's record is a hash, {prefix}run:{id}: the text fields of a snapshot, and `arguments`.
 -- Its id stands in two sorted sets by the microsecond of its creation: {prefix}runs, and {prefix}owner:{owner} if it has one.
 -- While it is RUNNING, {prefix}leases, a sorted set, tells the millisecond at which its attempt is lost unless it renews that.
+-- {prefix}kept, a sorted set, holds each run and its owner, by the millisecond until which its record is kept at least.
 -- One that has to be started by some time stands in {prefix}expiring, a sorted set by that millisecond, until its first attempt.
 -- {prefix}key:{name}:{key} holds the id of the live run of that task and key.
 -- Of runs that are limited together, {prefix}limit:{group}, a sorted set, holds those that are RUNNING, and {prefix}waiting:{group}
@@ -9,10 +10,14 @@
 
 local call = redis.call
 
--- Microseconds since the epoch by the server's clock, exact as a double until the year 2255.
+-- Microseconds since the epoch by the server's clock, exact as a double until the year 2255. It stands still during a script.
+local micros
 local function now_micros()
-  local time = call('TIME')
-  return time[1] * 1000000 + time[2]
+  if not micros then
+    local time = call('TIME')
+    micros = time[1] * 1000000 + time[2]
+  end
+  return micros
 end
 
 local function text(number)
@@ -38,12 +43,45 @@ local function keep(key, ttl)
   end
 end
 
--- An index has to outlive the runs in it.
+-- The indexes have to outlive the runs in them.
 local function keep_indexes(prefix, owner, ttl)
-  keep(prefix .. 'runs', ttl)
-  if owner and owner ~= '' then
+  -- One answers for both: they hold the same runs.
+  if call('PTTL', prefix .. 'runs') < ttl - 60000 then
+    call('PEXPIRE', prefix .. 'runs', text(ttl))
+    call('PEXPIRE', prefix .. 'kept', text(ttl))
+  end
+  if owner then
     keep(prefix .. 'owner:' .. owner, ttl)
   end
+end
+
+-- Notes until when a record is kept at least; `purge` looks at it then.
+local function keep_until(prefix, id, owner, moment)
+  call('ZADD', prefix .. 'kept', millis(moment), id .. ' ' .. (owner or ''))
+end
+
+-- Drops from the indexes some runs whose records have expired, and returns how many it looked at.
+local function purge(prefix, most)
+  local kept, now = prefix .. 'kept', now_micros()
+  local gone, entries = {}, {}
+  local due = call('ZRANGEBYSCORE', kept, '-inf', millis(now), 'LIMIT', 0, most)
+  for _, entry in ipairs(due) do
+    local id, owner = string.match(entry, '^(%S+) (.*)$')
+    local left = call('PTTL', prefix .. 'run:' .. id)
+    if left > 0 then
+      keep_until(prefix, id, owner, now + left * 1000)
+    else
+      gone[#gone + 1], entries[#entries + 1] = id, entry
+      if owner ~= '' then
+        call('ZREM', prefix .. 'owner:' .. owner, id)
+      end
+    end
+  end
+  if #gone > 0 then
+    call('ZREM', prefix .. 'runs', unpack(gone))
+    call('ZREM', kept, unpack(entries))
+  end
+  return #due
 end
 
 -- Tells that a run changed, never to what: who wants to know reads, so that a lost message costs time and not truth.
@@ -51,59 +89,79 @@ local function announce(prefix, id, owner, version)
   local notice = id .. ' ' .. version
   call('PUBLISH', prefix .. 'run:' .. id, notice)
   call('PUBLISH', prefix .. 'all', notice)
-  if owner and owner ~= '' then
+  if owner then
     call('PUBLISH', prefix .. 'owner:' .. owner, notice)
   end
 end
 
+-- What the scripts go by, of a run; false for what its record does not have.
+local function look(prefix, id)
+  local it = call(
+    'HMGET', prefix .. 'run:' .. id,
+    'status', 'version', 'attempt', 'owner', 'token', 'lost', 'cancel_requested',
+    'name', 'key', 'start_by', 'scheduled_for', 'limit_group', 'limit'
+  )
+  return {
+    id = id, record = prefix .. 'run:' .. id,
+    status = it[1], version = it[2], attempt = it[3], owner = it[4], token = it[5], lost = it[6], canceled = it[7] == '1',
+    name = it[8], key = it[9], start_by = it[10], scheduled_for = it[11], group = it[12], limit = tonumber(it[13]),
+  }
+end
+
 -- Gives free the place that a RUNNING run has among those that are limited with it.
-local function leave(prefix, id)
-  local group = redis.call('HGET', prefix .. 'run:' .. id, 'limit_group')
-  if group and group ~= '' then
-    redis.call('ZREM', prefix .. 'limit:' .. group, id)
-    redis.call('ZREM', prefix .. 'waiting:' .. group, id)
+local function leave(prefix, run)
+  if run.group then
+    call('ZREM', prefix .. 'limit:' .. run.group, run.id)
+    call('ZREM', prefix .. 'waiting:' .. run.group, run.id)
   end
 end
 
 -- Gives free what a live run holds.
-local function free(prefix, id)
-  leave(prefix, id)
-  local name, key, start_by = unpack(redis.call('HMGET', prefix .. 'run:' .. id, 'name', 'key', 'start_by'))
-  if key and key ~= '' then
-    local holder = prefix .. 'key:' .. name .. ':' .. key
-    if redis.call('GET', holder) == id then
-      redis.call('DEL', holder)
+local function free(prefix, run)
+  leave(prefix, run)
+  if run.key then
+    local holder = prefix .. 'key:' .. run.name .. ':' .. run.key
+    if call('GET', holder) == run.id then
+      call('DEL', holder)
     end
   end
-  if start_by and start_by ~= '' then
-    redis.call('ZREM', prefix .. 'expiring', id)
+  if run.start_by then
+    call('ZREM', prefix .. 'expiring', run.id)
   end
-  redis.call('ZREM', prefix .. 'leases', id)
+  if run.status == 'RUNNING' then
+    call('ZREM', prefix .. 'leases', run.id)
+  end
 end
 
--- Dates the end of a run, and gives free what it held.
-local function finish(prefix, id, ttl)
-  local key, micros = prefix .. 'run:' .. id, now_micros()
-  redis.call('HSET', key, 'completed_at', millis(micros), 'expires_at', millis(micros + ttl * 1000))
-  redis.call('HDEL', key, 'scheduled_for')
-  redis.call('PEXPIRE', key, text(ttl))
-  free(prefix, id)
+-- Writes fields of a run as its next version, which it returns; `announce` tells about it.
+local function write(run, ...)
+  run.version = text(run.version + 1)
+  call('HSET', run.record, 'version', run.version, ...)
+  return run.version
+end
+
+-- Ends a run with these fields, gives free what it held, and tells about it.
+local function finish(prefix, run, ttl, ...)
+  local now = now_micros()
+  write(run, 'completed_at', millis(now), 'expires_at', millis(now + ttl * 1000), ...)
+  if run.scheduled_for then
+    call('HDEL', run.record, 'scheduled_for')
+  end
+  call('PEXPIRE', run.record, text(ttl))
+  keep_until(prefix, run.id, run.owner, now + ttl * 1000)
+  free(prefix, run)
+  keep_indexes(prefix, run.owner, ttl)
+  announce(prefix, run.id, run.owner, run.version)
 end
 
 -- Ends a run that was not started in time.
-local function expire(prefix, id, ttl, failure)
-  local key = prefix .. 'run:' .. id
-  local version, owner = unpack(redis.call('HMGET', key, 'version', 'owner'))
-  version = text(version + 1)
-  redis.call('HSET', key, 'status', 'FAILED', 'version', version, 'failure', failure)
-  finish(prefix, id, ttl)
-  keep_indexes(prefix, owner, ttl)
-  announce(prefix, id, owner, version)
+local function expire(prefix, run, ttl, failure)
+  finish(prefix, run, ttl, 'status', 'FAILED', 'failure', failure)
 end
 
 -- Leases an attempt from now on.
 local function hold(prefix, id, lease, ttl)
-  redis.call('ZADD', prefix .. 'leases', text(now_millis() + lease), id)
+  call('ZADD', prefix .. 'leases', text(now_millis() + lease), id)
   keep(prefix .. 'leases', ttl)
 end
 
@@ -115,50 +173,39 @@ end
 -- worker that came back as late as it was told to, and would wait for ever.
 local function grace_end(prefix, lease, ttl, renews)
   local key, now = prefix .. 'pulse', now_millis()
-  local heard, grace, begun, renewed = unpack(redis.call('HMGET', key, 'heard', 'grace', 'begun', 'renewed'))
+  local heard, grace, begun, renewed = unpack(call('HMGET', key, 'heard', 'grace', 'begun', 'renewed'))
   local silence = heard and now - heard or 0
   local is_lone = begun and tonumber(heard) < tonumber(grace) and tonumber(renewed or 0) <= tonumber(begun)
   if silence > math.max(lease / 2, math.min(lease, 1500)) and not is_lone then
     local wait = silence > lease and lease or lease / 2
     grace = text(math.max(tonumber(grace or 0), math.floor(now + wait)))
-    redis.call('HSET', key, 'begun', text(now))
-    redis.call('HSET', key, 'grace', grace)
+    call('HSET', key, 'begun', text(now))
+    call('HSET', key, 'grace', grace)
   end
   if renews then
-    redis.call('HSET', key, 'renewed', text(now))
+    call('HSET', key, 'renewed', text(now))
   end
-  redis.call('HSET', key, 'heard', text(now))
+  call('HSET', key, 'heard', text(now))
   keep(key, ttl)
   return tonumber(grace or 0)
 end
 
 -- Takes a RUNNING run from an attempt whose lease has lapsed, and returns its new status.
-local function lose(prefix, id, live_ttl, result_ttl, failure)
-  local key = prefix .. 'run:' .. id
-  local attempt, version, owner, retries, given_back, canceled = unpack(redis.call(
-    'HMGET', key, 'attempt', 'version', 'owner', 'max_retries', 'given_back', 'cancel_requested'
-  ))
-  local status, ttl = 'RETRYING', live_ttl
-  if canceled == '1' then
-    status = 'CANCELED'
-  elseif attempt - (tonumber(given_back) or 0) > tonumber(retries) then
-    status = 'FAILED'
+local function lose(prefix, run, live_ttl, result_ttl, failure)
+  local retries, given_back = unpack(call('HMGET', run.record, 'max_retries', 'given_back'))
+  if run.canceled then
+    finish(prefix, run, result_ttl, 'status', 'CANCELED', 'lost', run.attempt)
+    return 'CANCELED'
   end
-  version = text(version + 1)
-  redis.call('HSET', key, 'status', status, 'version', version, 'lost', attempt)
-  if status ~= 'CANCELED' then
-    redis.call('HSET', key, 'failure', failure)
+  if run.attempt - (tonumber(given_back) or 0) > (tonumber(retries) or 0) then
+    finish(prefix, run, result_ttl, 'status', 'FAILED', 'lost', run.attempt, 'failure', failure)
+    return 'FAILED'
   end
-  if status == 'RETRYING' then
-    redis.call('HSET', key, 'scheduled_for', text(now_millis()))
-    redis.call('ZREM', prefix .. 'leases', id)
-    leave(prefix, id)
-    keep(key, ttl)
-  else
-    ttl = result_ttl
-    finish(prefix, id, ttl)
-  end
-  keep_indexes(prefix, owner, ttl)
-  announce(prefix, id, owner, version)
-  return status
+  write(run, 'status', 'RETRYING', 'lost', run.attempt, 'failure', failure, 'scheduled_for', text(now_millis()))
+  call('ZREM', prefix .. 'leases', run.id)
+  leave(prefix, run)
+  keep(run.record, live_ttl)
+  keep_indexes(prefix, run.owner, live_ttl)
+  announce(prefix, run.id, run.owner, run.version)
+  return 'RETRYING'
 end

@@ -3,24 +3,24 @@
 -- ARGV[1]  prefix
 -- Returns the id and the queue of each, in turn.
 local prefix = ARGV[1]
-local group, limit = unpack(redis.call('HMGET', KEYS[1], 'limit_group', 'limit'))
+local group, limit = unpack(call('HMGET', KEYS[1], 'limit_group', 'limit'))
 local answer = {}
 if not group or group == '' then
   return answer
 end
 
-local free = limit - redis.call('ZCARD', prefix .. 'limit:' .. group)
+local free = limit - call('ZCARD', prefix .. 'limit:' .. group)
 while free > 0 do
-  local ids = redis.call('ZRANGE', prefix .. 'waiting:' .. group, 0, free - 1)
+  local ids = call('ZRANGE', prefix .. 'waiting:' .. group, 0, free - 1)
   local gone = 0
   answer = {}
   for _, id in ipairs(ids) do
-    local status, queue = unpack(redis.call('HMGET', prefix .. 'run:' .. id, 'status', 'queue'))
+    local status, queue = unpack(call('HMGET', prefix .. 'run:' .. id, 'status', 'queue'))
     if status == 'PENDING' or status == 'RETRYING' then
       answer[#answer + 1] = id
       answer[#answer + 1] = queue
     else
-      redis.call('ZREM', prefix .. 'waiting:' .. group, id)
+      call('ZREM', prefix .. 'waiting:' .. group, id)
       gone = gone + 1
     end
   end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from dramatiq import Worker
@@ -11,9 +12,12 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Middleware, SkipMessage
 
 from .delivery import Delivery
+from .turns import Turns, message_of
 
 if TYPE_CHECKING:
     from .broker import RedisTransport
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerBoundary(Middleware):
@@ -28,16 +32,17 @@ class WorkerBoundary(Middleware):
         return {"broker_priority"}
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        """Let messages in, and say what the server may lose."""
+        """Let messages in, have the queues take turns, and say what the server may lose."""
+        worker.work_queue = Turns(self._transport.weights)
         self._transport.stopping = False
-        self._transport.warn_of_losses()
+        for loss in self._transport.losses():
+            logger.warning(loss)
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Give back at once what no thread has begun: Dramatiq would wait for those that have."""
         waiting = []
         for item in iter_queue(worker.work_queue):  # type: ignore[no-untyped-call]
-            # A pair before Dramatiq 2.2.
-            waiting.append(item[1] if isinstance(item, tuple) else item.message)
+            waiting.append(message_of(item))
             worker.work_queue.task_done()
         try:
             self._transport.stop_intake([message for message in waiting if isinstance(message, Delivery)])

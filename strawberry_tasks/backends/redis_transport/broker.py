@@ -13,7 +13,7 @@ from dramatiq.broker import Consumer
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
-from dramatiq.middleware import Middleware, default_middleware
+from dramatiq.middleware import Middleware, MiddlewareError, default_middleware
 
 from ...stores.redis_connections import Server
 from ...stores.redis_link import CONNECTION_OPTIONS, redis_url
@@ -23,12 +23,13 @@ from .calls import BATCH, Enqueuing, QueueCalls
 from .consumer import RedisConsumer
 from .dead_letters import DeadLetters
 from .delivery import Again, Dead, Delivery, Outcome
-from .durability import warn_of_losses
+from .durability import losses_of
 from .flight import Flight
 from .inbox import Inbox
 from .keeper import Keeper
 from .letters import DeadLetter, DeadReason, QueueDepth, dead_letter, decoded, rows
 from .link import Link, Sleeper
+from .listeners import Listeners
 from .priority import priority_of
 
 
@@ -46,6 +47,7 @@ class RedisTransport(RedisBroker):
     Attributes:
         dead: The messages that were given up.
         on_leave: Called when the worker ends, before what is still in flight is given back.
+        weights: How many messages of a queue a worker begins for one of another, if there are both; 1 unless it is in here.
         stopping: Whether the worker of this process comes to its end, and takes no more messages.
     """
 
@@ -60,7 +62,9 @@ class RedisTransport(RedisBroker):
         dead_ttl: timedelta = timedelta(days=7),
     ) -> None:
         inner = [make() for make in default_middleware] if middleware is None else list(middleware)
-        self._link = Link(url, namespace=namespace)
+        # A renewal that first had to connect, over a slow network, could come too late.
+        self._link, self._renewals = (Link(url, namespace=namespace) for _ in range(2))
+        self._listeners = Listeners()
         super().__init__(  # type: ignore[no-untyped-call]
             client=redis.Redis.from_url(redis_url(url), **{**CONNECTION_OPTIONS, "decode_responses": False}),
             namespace=namespace,
@@ -68,6 +72,7 @@ class RedisTransport(RedisBroker):
             dead_message_ttl=dead_ttl // timedelta(milliseconds=1),
         )
         self.on_leave: Callable[[], None] | None = None
+        self.weights: dict[str, float] = {}
         self.stopping = False
         self._calls = QueueCalls(namespace, lease=lease, max_deliveries=max_deliveries, dead_ttl=dead_ttl)
         self.dead = DeadLetters(self._link, self._calls, self._priority)
@@ -81,6 +86,24 @@ class RedisTransport(RedisBroker):
     def server(self) -> Server:
         """The server and the database."""
         return self._link.server
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call the middleware that listens; Dramatiq's own would also call each that does not, six times a message."""
+        for hook in self._listeners.of(self.middleware, f"before_{signal}"):
+            try:
+                hook(self, *args, **kwargs)
+            except MiddlewareError:
+                raise
+            except Exception:
+                self.logger.critical("Unexpected failure in %s.", hook, exc_info=True)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call the middleware that listens, the last one first."""
+        for hook in reversed(self._listeners.of(self.middleware, f"after_{signal}")):
+            try:
+                hook(self, *args, **kwargs)
+            except Exception:
+                self.logger.critical("Unexpected failure in %s.", hook, exc_info=True)
 
     def declare_queue(self, queue_name: str) -> None:
         """Declare a queue; delays need none of their own."""
@@ -121,7 +144,7 @@ class RedisTransport(RedisBroker):
             ConnectionClosed: If Redis does not answer.
         """
         messages = [_without_eta(message) for message in messages]
-        self.enqueue_by(Enqueuing(message, delay, self.enqueuing(message, delay=delay)) for message in messages)
+        list(self.enqueue_by(Enqueuing(message, delay, self.enqueuing(message, delay=delay)) for message in messages))
 
     def enqueuing(self, message: Message[Any], *, delay: int | None) -> Call:
         """Return the call that enqueues a message; it may be joined with another."""
@@ -129,11 +152,11 @@ class RedisTransport(RedisBroker):
             message.queue_name, message.message_id, message.encode(), priority=self._priority(message), delay=delay
         )
 
-    def enqueue_by(self, enqueuings: Iterable[Enqueuing]) -> list[Any]:
+    def enqueue_by(self, enqueuings: Iterable[Enqueuing]) -> Iterator[Any]:
         """Make the calls that enqueue messages, in batches, with what the middleware does around that.
 
-        Returns:
-            The answers of the calls.
+        Yields:
+            The answer of each call, while Redis works on those that follow.
 
         Raises:
             ConnectionClosed: If Redis does not answer.
@@ -148,10 +171,9 @@ class RedisTransport(RedisBroker):
                 made.extend(batch)
                 yield [call for _, _, call in batch]
 
-        answers = self._link.call_batches(batches())
-        for message, delay, _ in made:
+        for answer, (message, delay, _) in zip(self._link.call_batches(batches()), made, strict=False):
             self.emit_after("enqueue", message, delay)
-        return answers
+            yield answer
 
     def hurry(self, queue: str, message_id: str) -> None:
         """Deliver a message now that was put off; harmless for any other.
@@ -181,7 +203,7 @@ class RedisTransport(RedisBroker):
             ConnectionClosed: If Redis does not answer.
         """
         with delivery.lock:
-            answer = self._link.call(call)
+            answer = self._link.call_along(call)
             if answer is not None:
                 self._let_go(delivery)
             return answer
@@ -194,7 +216,9 @@ class RedisTransport(RedisBroker):
         """
         with delivery.lock:
             delivery.outcome = outcome = outcome if delivery.outcome is None else delivery.outcome
-            if delivery.settled or delivery.lost:
+            if delivery.settled:
+                return None
+            if delivery.lost:
                 return self._let_go(delivery)
             try:
                 is_ours = self._link.call(self._calls.settle(delivery, outcome))
@@ -292,8 +316,7 @@ class RedisTransport(RedisBroker):
 
     def do_qsize(self, queue_name: str) -> int:
         """Count the messages of a queue that are not dead; `join` asks."""
-        depth = self.depth(queue_name)
-        return depth.ready + depth.delayed + depth.in_flight
+        return self.depth(queue_name).live
 
     def inbox(self, queue: str) -> Inbox:
         """Return what this process has fetched from a queue."""
@@ -307,14 +330,19 @@ class RedisTransport(RedisBroker):
         """Name the list that wakes a queue's sleepers."""
         return self._calls.key(queue, "wake")
 
-    def warn_of_losses(self) -> None:
-        """Log a warning if the server is set up to lose messages."""
-        warn_of_losses(self._link)
+    def losses(self) -> list[str]:
+        """Say what the server is set up to lose; nothing where it does not answer."""
+        return losses_of(self._link)
+
+    def probe(self) -> None:
+        """Write something that is soon gone; raise `ConnectionClosed` if no message could be enqueued now."""
+        self._link.send("SET", self._calls.key("", "probe"), "", "PX", 1000)
 
     def close(self) -> None:
         """Stop renewing leases, and give back connections."""
         self._keeper.close()
         self._link.close()
+        self._renewals.close()
         self.client.close()
 
     def _retry(self, delivery: Delivery, delay: int | None) -> Message[Any]:
@@ -332,19 +360,14 @@ class RedisTransport(RedisBroker):
         self._flight.remove(delivery)
         delivery.make_room()
 
-    def _renew(self) -> bool:
+    def _renew(self) -> None:
         by_queue = self._flight.by_queue()
         if not by_queue:
-            return True
-        try:
-            answers = self._link.call_each([self._calls.renew(queue, held) for queue, held in by_queue.items()])
-            for held, answer in zip(by_queue.values(), answers, strict=True):
-                for delivery, holds in zip(held, answer, strict=True):
-                    self._renewed(delivery, bool(holds))
-        except ConnectionClosed as error:
-            self.logger.warning("The leases of messages could not be renewed: %s", error)
-            return False
-        return True
+            return
+        answers = self._renewals.call_each([self._calls.renew(queue, held) for queue, held in by_queue.items()])
+        for held, answer in zip(by_queue.values(), answers, strict=True):
+            for delivery, holds in zip(held, answer, strict=True):
+                self._renewed(delivery, bool(holds))
 
     def _renewed(self, delivery: Delivery, holds: bool) -> None:
         if not holds and not delivery.settled:

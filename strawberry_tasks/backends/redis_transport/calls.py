@@ -18,6 +18,9 @@ BATCH: Final = 500
 _PROMOTED: Final = 200
 """How many messages one fetch promotes or takes back at the most, for the same reason."""
 
+_FETCHED: Final = 3000
+"""How many messages one fetch leases at the most; Lua cannot pass many more words at once."""
+
 (
     _ENQUEUE,
     _FETCH,
@@ -93,7 +96,9 @@ class QueueCalls:
 
     def fetch(self, queue: str, limit: int) -> Call:
         """Lease messages."""
-        return _FETCH.call(self._keys(queue), limit, self._lease, self._max_deliveries, self._dead, _PROMOTED)
+        return _FETCH.call(
+            self._keys(queue), min(limit, _FETCHED), self._lease, self._max_deliveries, self._dead, _PROMOTED
+        )
 
     def renew(self, queue: str, deliveries: Iterable[Delivery]) -> Call:
         """Renew leases; answers 1 or 0 for each."""
@@ -110,7 +115,7 @@ class QueueCalls:
             case Again(_, message):
                 return _RESCHEDULE.call(keys, delivery.message_id, delivery.token, message, outcome.delay)
 
-    def bury(self, queue: str, message_id: str, token: int, message: bytes, reason: str) -> Call:
+    def bury(self, queue: str, message_id: str, token: bytes, message: bytes, reason: str) -> Call:
         """Move a message to the dead letters."""
         return _BURY.call(self._keys(queue), message_id, token, message, reason, self._dead, self._lease)
 
@@ -150,5 +155,5 @@ class QueueCalls:
         return (self._prefix + queue,)
 
 
-def _tokens(deliveries: Iterable[Delivery]) -> Iterable[str | int]:
+def _tokens(deliveries: Iterable[Delivery]) -> Iterable[str | bytes]:
     return chain.from_iterable((delivery.message_id, delivery.token) for delivery in deliveries)

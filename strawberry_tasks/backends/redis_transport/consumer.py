@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import ConnectionClosed
 
+from ...outage import Outage
 from .delivery import Dead, Delivery, Done
 from .letters import reason_for
 
@@ -39,7 +40,7 @@ class RedisConsumer(Consumer):
         self._timeout = timeout / 1000
         self._inbox = transport.inbox(queue)
         self._sleeper = transport.sleeper()
-        self._away = False
+        self._outage = Outage(logger)
 
     def __next__(self) -> MessageProxy | None:
         """Return a message; ``None`` if there was none for a while."""
@@ -91,11 +92,7 @@ class RedisConsumer(Consumer):
                 self._sleeper.sleep(self._transport.wake_key(self._queue), min(wait, self._timeout))
         except ConnectionClosed as error:
             # Raised, it would have Dramatiq start the consumer anew, which takes it three seconds.
-            if not self._away:
-                logger.warning("Queue %r cannot be reached; trying on. %s", self._queue, error)
-            self._away = True
+            self._outage.note("Queue %r cannot be reached; trying on. %s", self._queue, error)
             time.sleep(_PAUSE)
         else:
-            if self._away:
-                logger.info("Queue %r can be reached again.", self._queue)
-            self._away = False
+            self._outage.end("Queue %r can be reached again.", self._queue)

@@ -64,7 +64,7 @@ class DeadLetters:
         ids = None if letters is None else [letter.message_id for letter in letters]
         return 0 if ids == [] else int(self._link.call(self._calls.purge(queue, ids or ())))
 
-    def bury_undecodable(self, queue: str, message_id: bytes, token: int, data: bytes) -> None:
+    def bury_undecodable(self, queue: str, message_id: bytes, token: bytes, data: bytes) -> None:
         """Give up what is no message.
 
         Raises:

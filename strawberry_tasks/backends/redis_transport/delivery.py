@@ -55,8 +55,16 @@ class Delivery(MessageProxy):
         lock: Held while the outcome is decided or written.
     """
 
-    def __init__(self, message: Message[Any], *, token: int, suspect: bool, inbox: Inbox) -> None:
+    def __init__(self, message: Message[Any], *, token: bytes, suspect: bool, inbox: Inbox) -> None:
         super().__init__(message)
+        # Dramatiq's proxy looks each of these up in the message, some twenty times for one that is performed.
+        self.queue_name = message.queue_name
+        self.actor_name = message.actor_name
+        self.args = message.args
+        self.kwargs = message.kwargs
+        self.options = message.options
+        self.message_id = message.message_id
+        self.message_timestamp = message.message_timestamp
         self.token = token
         self.suspect = suspect
         self.lost = False

@@ -1,29 +1,35 @@
-"""Says at a worker's start what its server may lose."""
+"""Says what a server may lose."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable, Iterator
 
 from dramatiq.errors import ConnectionClosed
 from redis import ResponseError
 
 from .link import Link
 
-logger = logging.getLogger(__name__)
+
+def losses_of(link: Link) -> list[str]:
+    """Tell what a transport's server may lose; nothing where it may not be asked."""
+    return list(losses(lambda name: _setting(link, name)))
 
 
-def warn_of_losses(link: Link) -> None:
-    """Log a warning if the server keeps no append-only file, or evicts keys; silent where it may not be asked."""
-    if _setting(link, "appendonly") == "no":
-        logger.warning(
+def losses(setting: Callable[[str], str | None]) -> Iterator[str]:
+    """Tell by which of its settings a server may lose runs.
+
+    Args:
+        setting: Returns the server's setting of that name, ``None`` if it cannot be asked.
+    """
+    if setting("appendonly") == "no":
+        yield (
             "This Redis keeps no append-only file: what was enqueued shortly before it crashes is lost. Set `appendonly yes`."
         )
-    policy = _setting(link, "maxmemory-policy")
+    policy = setting("maxmemory-policy")
     if policy not in {None, "noeviction"}:
-        logger.warning(
-            "This Redis evicts keys when its memory is full (%s): runs and messages are lost then. "
-            "Set `maxmemory-policy noeviction`.",
-            policy,
+        yield (
+            f"This Redis evicts keys when its memory is full ({policy}): runs and messages are lost then. "
+            "Set `maxmemory-policy noeviction`."
         )
 
 

@@ -10,7 +10,7 @@ local grace = beat(now, lease)
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', text(now), 'LIMIT', 0, most)) do
   redis.call('ZREM', delayed, id)
-  queue_up(id, base_of(id))
+  promote(id)
 end
 
 if now >= grace then
@@ -32,13 +32,25 @@ end
 local leased = {}
 if tonumber(ARGV[1]) > 0 then
   local popped = redis.call('ZPOPMIN', ready, ARGV[1])
+  local time = redis.call('TIME')
+  local moment, lapse = text(time[1] * 1000000 + time[2]), text(now + lease)
+  local have_lapsed = redis.call('EXISTS', lapses) == 1
+  local ids, tokens, lapse_of = {}, {}, {}
   for i = 1, #popped, 2 do
-    local id = popped[i]
-    leased[#leased + 1] = id
-    leased[#leased + 1] = redis.call('HINCRBY', deliveries, id, 1)
-    leased[#leased + 1] = redis.call('HEXISTS', lapses, id)
-    leased[#leased + 1] = redis.call('HGET', messages, id)
-    redis.call('ZADD', leases, text(now + lease), id)
+    local id, token = popped[i], moment .. ' ' .. popped[i + 1]
+    ids[#ids + 1] = id
+    tokens[i], tokens[i + 1] = id, token
+    lapse_of[i], lapse_of[i + 1] = lapse, id
+  end
+  if #ids > 0 then
+    redis.call('HSET', deliveries, unpack(tokens))
+    redis.call('ZADD', leases, unpack(lapse_of))
+    for i, message in ipairs(redis.call('HMGET', messages, unpack(ids))) do
+      leased[#leased + 1] = ids[i]
+      leased[#leased + 1] = tokens[2 * i]
+      leased[#leased + 1] = have_lapsed and redis.call('HEXISTS', lapses, ids[i]) or 0
+      leased[#leased + 1] = message
+    end
   end
 end
 

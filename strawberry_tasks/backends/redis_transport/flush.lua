@@ -2,5 +2,5 @@
 -- KEYS[1]  the queue
 -- Returns how many there were.
 local count = redis.call('HLEN', messages)
-redis.call('DEL', messages, places, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
+redis.call('DEL', messages, bases, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
 return count

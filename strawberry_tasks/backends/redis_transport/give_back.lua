@@ -6,10 +6,10 @@ local count = 0
 for i = 1, #ARGV, 2 do
   local id = ARGV[i]
   if holds(id, ARGV[i + 1]) then
-    redis.call('HINCRBY', deliveries, id, 1)
+    put_back(id)
+    redis.call('HDEL', deliveries, id)
     redis.call('HDEL', started, id)
     redis.call('ZREM', leases, id)
-    put_back(id)
     count = count + 1
   end
 end

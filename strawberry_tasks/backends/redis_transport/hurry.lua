@@ -6,6 +6,6 @@ local id = ARGV[1]
 if redis.call('ZREM', delayed, id) == 0 then
   return 0
 end
-queue_up(id, redis.call('HGET', places, id) or 0)
+promote(id)
 wake()
 return 1

@@ -17,6 +17,7 @@ class Inbox:
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
         self._taken = 0
+        self._enough = 0
         self._changed = threading.Condition()
 
     def put(self, deliveries: Iterable[Delivery]) -> None:
@@ -44,7 +45,8 @@ class Inbox:
         """Count one less."""
         with self._changed:
             self._taken -= 1
-            self._changed.notify_all()
+            if self._taken <= self._enough:
+                self._changed.notify_all()
 
     def room(self, prefetch: int, *, within: float) -> int:
         """Return how many may be fetched; 0 if there is no room worth a round trip in time.
@@ -56,6 +58,6 @@ class Inbox:
         # Dramatiq prefetches two messages a thread: with a quarter gone, none is idle yet.
         worthwhile = max(1, prefetch // 4)
         with self._changed:
-            self._changed.wait_for(lambda: prefetch - self._taken >= worthwhile, within)
-            free = prefetch - self._taken
-        return free if free >= worthwhile else 0
+            self._enough = prefetch - worthwhile
+            has_room = self._changed.wait_for(lambda: self._taken <= self._enough, within)
+            return prefetch - self._taken if has_room else 0

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final
+
+from dramatiq.errors import ConnectionClosed
+
+from ...outage import Outage
+
+logger = logging.getLogger(__name__)
 
 PAUSE: Final = 0.5
 """Seconds between two tries while the server is away."""
 
 
 class Keeper:
-    """Calls a function at an interval, sooner when it says that it could not do its work.
+    """Calls a function at an interval, sooner when the server was away.
 
     Args:
-        work: Returns whether all is done.
+        work: Renews; raises `ConnectionClosed` if the server is away.
         interval: Seconds between two calls.
     """
 
-    def __init__(self, work: Callable[[], bool], *, interval: float) -> None:
+    def __init__(self, work: Callable[[], None], *, interval: float) -> None:
         self._work = work
         self._interval = interval
         self._lock = threading.Lock()
         self._hurry = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+        self._outage = Outage(logger)
 
     def start(self) -> None:
         """Start the thread unless it runs; a forked child has the object, but not the thread."""
@@ -55,4 +63,13 @@ class Keeper:
             if self._hurry.wait(pause) and self._closed.wait(min(PAUSE, self._interval)):
                 return
             self._hurry.clear()
-            pause = self._interval if self._work() else min(PAUSE, self._interval)
+            pause = self._interval if self._renew() else min(PAUSE, self._interval)
+
+    def _renew(self) -> bool:
+        try:
+            self._work()
+        except ConnectionClosed as error:
+            self._outage.note("The leases of messages wait for the server: %s", error)
+            return False
+        self._outage.end("The leases of messages are renewed again.")
+        return True

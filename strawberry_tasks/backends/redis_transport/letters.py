@@ -65,6 +65,11 @@ class QueueDepth(NamedTuple):
     dead: int
     """Given up."""
 
+    @property
+    def live(self) -> int:
+        """Those that are not dead."""
+        return self.ready + self.delayed + self.in_flight
+
 
 def dead_letter(message_id: bytes, reason: bytes, data: bytes, buried_at: bytes | None = None) -> DeadLetter:
     """Read a dead letter as it stands in Redis."""

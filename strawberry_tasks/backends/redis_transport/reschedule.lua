@@ -6,7 +6,8 @@ local id, delay = ARGV[1], tonumber(ARGV[4])
 if not holds(id, ARGV[2]) then
   return 0
 end
-redis.call('HINCRBY', deliveries, id, 1)
+local base = base_of(place_of(id))
+redis.call('HDEL', deliveries, id)
 redis.call('HDEL', lapses, id)
 redis.call('HDEL', started, id)
 redis.call('ZREM', leases, id)
@@ -15,9 +16,9 @@ if ARGV[3] ~= '' then
   redis.call('HSET', messages, id, ARGV[3])
 end
 if delay > 0 then
-  put_off(id, base_of(id), now_ms() + delay)
+  put_off(id, base, now_ms() + delay)
 else
-  queue_up(id, base_of(id))
+  queue_up(id, base)
 end
 if delay < 1000 then
   wake()

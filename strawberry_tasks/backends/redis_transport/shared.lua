@@ -1,11 +1,11 @@
 -- What every script of the transport begins with. KEYS[1] is a queue, {namespace}:queue:{name}. What it consists of:
 --   :messages    hash: id → the encoded message, as long as the message is known
---   :places      hash: id → its score in :ready; for a delayed one what its priority gives
 --   :sequence    the number that the last place was given
+--   :bases       hash: id → what its priority gives to its place, of a delayed one that has any
 --   :ready       sorted set: id → its place; the higher priority first, then the earlier
 --   :delayed     sorted set: id → when it is due, ms since the epoch
 --   :leases      sorted set: id → when the lease of its delivery lapses, ms since the epoch
---   :deliveries  hash: id → its token, raised whenever it is handed out, given back or put off
+--   :deliveries  hash: id → the token of its delivery, as long as it counts: when it was handed out, in microseconds, and its place
 --   :lapses      hash: id → how many of its leases lapsed
 --   :started     hash: id → 1, if a message of which a lease had lapsed before was begun again
 --   :wake        list: one token, if there is something ready and nobody may have noticed
@@ -15,7 +15,7 @@
 --   :reasons     hash: id → why it is dead
 --   :untold      sorted set: id → when the worker that asks next has to tell about its death
 local queue = KEYS[1]
-local messages, places, sequence = queue .. ':messages', queue .. ':places', queue .. ':sequence'
+local messages, bases, sequence = queue .. ':messages', queue .. ':bases', queue .. ':sequence'
 local ready, delayed, leases = queue .. ':ready', queue .. ':delayed', queue .. ':leases'
 local deliveries, lapses, started = queue .. ':deliveries', queue .. ':lapses', queue .. ':started'
 local wake_list, pulse = queue .. ':wake', queue .. ':pulse'
@@ -43,23 +43,36 @@ end
 
 -- The last place of its priority.
 local function queue_up(id, base)
-  local place = text(base + redis.call('INCR', sequence))
-  redis.call('HSET', places, id, place)
-  redis.call('ZADD', ready, place, id)
+  redis.call('ZADD', ready, text(base + redis.call('INCR', sequence)), id)
 end
 
-local function base_of(id)
-  return math.floor((redis.call('HGET', places, id) or 0) / STEP) * STEP
+local function put_off(id, base, due)
+  if base ~= 0 then
+    redis.call('HSET', bases, id, text(base))
+  end
+  redis.call('ZADD', delayed, text(due), id)
+end
+
+-- One that was put off.
+local function promote(id)
+  local base = redis.call('HGET', bases, id)
+  if base then
+    redis.call('HDEL', bases, id)
+  end
+  queue_up(id, base or 0)
+end
+
+local function place_of(id)
+  return string.match(redis.call('HGET', deliveries, id) or '', ' (.+)$') or '0'
+end
+
+local function base_of(place)
+  return math.floor(place / STEP) * STEP
 end
 
 -- Where it has stood before.
 local function put_back(id)
-  redis.call('ZADD', ready, redis.call('HGET', places, id) or '0', id)
-end
-
-local function put_off(id, base, due)
-  redis.call('HSET', places, id, text(base))
-  redis.call('ZADD', delayed, text(due), id)
+  redis.call('ZADD', ready, place_of(id), id)
 end
 
 local function holds(id, token)
@@ -70,12 +83,14 @@ local function forget(id)
   if redis.call('ZREM', leases, id) == 0 then
     redis.call('ZREM', ready, id)
     redis.call('ZREM', delayed, id)
+    redis.call('HDEL', bases, id)
   end
   redis.call('HDEL', messages, id)
-  redis.call('HDEL', places, id)
   redis.call('HDEL', deliveries, id)
-  redis.call('HDEL', lapses, id)
-  redis.call('HDEL', started, id)
+  if redis.call('EXISTS', lapses, started) > 0 then
+    redis.call('HDEL', lapses, id)
+    redis.call('HDEL', started, id)
+  end
   if redis.call('EXISTS', messages) == 0 then
     redis.call('DEL', sequence, wake_list)
   end

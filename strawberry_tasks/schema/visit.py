@@ -1,0 +1,132 @@
+"""Somebody who looks at runs, be it through GraphQL or another view."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+
+import strawberry
+
+from ..errors import TaskNotFoundError, UnauthenticatedError
+from ..policy import Viewer
+from ..snapshot import Snapshot
+from .registry import Registry, off_loop, registry_of
+
+
+class Visit:
+    """One operation on runs.
+
+    Attributes:
+        registry: Whose runs.
+        viewer: Who asks; found out anew while a stream lasts.
+    """
+
+    __slots__ = ("_context", "registry", "viewer")
+
+    def __init__(self, registry: Registry, viewer: Viewer, context: object) -> None:
+        self.registry = registry
+        self.viewer = viewer
+        self._context = context
+
+    async def find(self, run_id: str) -> Snapshot | None:
+        """Return a run's present state; ``None`` if there is no such run for this viewer."""
+        runtime = self.registry.runtime()
+        run = await off_loop(runtime, runtime.find, run_id)
+        return run if run is not None and self._may_see(run) else None
+
+    async def get(self, run_id: str) -> Snapshot:
+        """Return a run's present state.
+
+        Raises:
+            TaskNotFoundError: If there is no such run for this viewer.
+        """
+        run = await self.find(run_id)
+        if run is None:
+            raise TaskNotFoundError(run_id)
+        return run
+
+    async def watch(
+        self, run: Snapshot, *, after: int | None = None, pulse: timedelta | None = None
+    ) -> AsyncGenerator[Snapshot | None, None]:
+        """Yield the states of a run that was found, for as long as the viewer may see it; ``None`` where nothing is new.
+
+        Args:
+            run: The run.
+            after: Skip states up to this version.
+            pulse: How often to yield at least; only the recheck's interval counts if that is shorter.
+
+        Raises:
+            TaskNotFoundError: Once the viewer may not see it any more.
+            UnauthenticatedError: Once the viewer is nobody any more.
+        """
+        every = self.registry.recheck
+        pulse = every if pulse is None else min(pulse, every)
+        seen, beats = run, 0
+        async with aclosing(self.registry.runtime().hub.pulsing_run(run.id, after=after, pulse=pulse)) as states:
+            async for state in states:
+                if state is None:
+                    beats += 1
+                    if beats % (every // pulse) == 0:
+                        await self.recheck()
+                seen = state or seen
+                if not self._may_see(seen):
+                    raise TaskNotFoundError(run.id)
+                yield state
+
+    async def watch_all(self) -> AsyncGenerator[Snapshot, None]:
+        """Yield every change from now on of the runs that the viewer may list.
+
+        Raises:
+            UnauthenticatedError: If there is none, or once they are not the viewer's to list any more.
+        """
+        policy = self.registry.policy
+        owner = policy.listed_owner(self.viewer)
+        hub = self.registry.runtime().hub
+        async with aclosing(hub.pulsing_all(owner, pulse=self.registry.recheck)) as states:
+            async for state in states:
+                if state is None:
+                    await self.recheck()
+                    if not self.may_list or policy.listed_owner(self.viewer) != owner:
+                        raise UnauthenticatedError
+                elif self._may_see(state):
+                    yield state
+
+    @property
+    def may_list(self) -> bool:
+        """Whether there is any run that the viewer may list."""
+        return self.registry.policy.may_list(self.viewer)
+
+    async def recheck(self) -> None:
+        """Ask the policy who this is by now.
+
+        Raises:
+            UnauthenticatedError: If it is not who it was.
+        """
+        viewer = await _awaited(self.registry.policy.recheck(self._context))
+        if self.viewer.id not in {None, viewer.id}:
+            raise UnauthenticatedError
+        self.viewer = viewer
+
+    def _may_see(self, run: Snapshot) -> bool:
+        return self.registry.policy.may_see(self.viewer, run)
+
+
+async def begin(registry: Registry, context: object) -> Visit:
+    """Ask the policy who comes.
+
+    Args:
+        registry: To whose runs.
+        context: The GraphQL context, or what another view has like it.
+    """
+    return Visit(registry, await _awaited(registry.policy.viewer(context)), context)
+
+
+async def visit(info: strawberry.Info[Any, Any]) -> Visit:
+    """Tell which tasks an operation is about, and who asks."""
+    return await begin(registry_of(info), info.context)
+
+
+async def _awaited(viewer: Viewer | Awaitable[Viewer]) -> Viewer:
+    return viewer if isinstance(viewer, Viewer) else await viewer

@@ -1,0 +1,67 @@
+"""Which workers there are, in Redis: {namespace}:worker:{id}, JSON, and their ids in {namespace}:workers, a set."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..errors import StoreUnavailableError
+from .redis_connections import Command, Connections, checked
+from .redis_link import client_name, redis_url
+from .workers import WorkerInfo, in_order
+
+
+class RedisRoll:
+    """Keeps the reports in Redis.
+
+    Args:
+        url: As the store's.
+        namespace: The prefix of every key.
+        ttl: How long each is kept.
+    """
+
+    def __init__(self, url: str, *, namespace: str, ttl: timedelta) -> None:
+        self._index, self._prefix = f"{namespace}:workers", f"{namespace}:worker:"
+        self._ttl = max(1, ttl // timedelta(milliseconds=1))
+        self._connections = Connections(redis_url(url), client_name=client_name(namespace, "workers"))
+
+    def note(self, worker: WorkerInfo) -> None:
+        """Keep a report in the place of the one before."""
+        report = json.dumps({**asdict(worker), "started_at": worker.started_at.isoformat()})
+        self._exchange(
+            ("SET", self._prefix + worker.id, report, "PX", self._ttl),
+            ("SADD", self._index, worker.id),
+            ("PEXPIRE", self._index, self._ttl),
+        )
+
+    def forget(self, worker_id: str) -> None:
+        """Drop the report of a worker that ends."""
+        self._exchange(("DEL", self._prefix + worker_id), ("SREM", self._index, worker_id))
+
+    def read(self) -> list[WorkerInfo]:
+        """Return the workers that are there, in the order of their start."""
+        (ids,) = self._exchange(("SMEMBERS", self._index))
+        if not ids:
+            return []
+        (reports,) = self._exchange(("MGET", *(self._prefix + worker_id for worker_id in ids)))
+        gone = [worker_id for worker_id, report in zip(ids, reports, strict=True) if report is None]
+        if gone:
+            with contextlib.suppress(StoreUnavailableError):  # A server that takes no writes can be read.
+                self._exchange(("SREM", self._index, *gone))
+        return in_order([_worker(report) for report in reports if report is not None])
+
+    def close(self) -> None:
+        """Give back connections; it can be used again."""
+        self._connections.close()
+
+    def _exchange(self, *commands: Command) -> Sequence[Any]:
+        return checked(self._connections.exchange(commands, repeatable=True))
+
+
+def _worker(report: str) -> WorkerInfo:
+    values = json.loads(report)
+    return WorkerInfo(**{**values, "started_at": datetime.fromisoformat(values["started_at"])})
