@@ -1,0 +1,95 @@
+"""How commands end, and what they say to scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+import click
+from rich.text import Text
+
+from ..snapshot import Snapshot
+from ..status import TaskStatus
+
+
+class ExitCode(IntEnum):
+    """What a command ends with; 0 is success."""
+
+    FAILED = 1
+    """What was looked at is not as it should be: a run FAILED, a check found something."""
+
+    USAGE = 2
+    """The command line, APP or a setting cannot work. Nothing was done."""
+
+    UNREACHABLE = 3
+    """The store or the queue does not answer."""
+
+    CANCELED = 4
+    """The run that was followed was CANCELED."""
+
+    REFUSED = 5
+    """There is no such run, task or dead letter, or it is not in a state for this."""
+
+    INTERRUPTED = 130
+    """Somebody pressed Ctrl-C; the run that was followed goes on."""
+
+
+class CommandError(click.ClickException):
+    """Ends a command with a message and a documented exit code."""
+
+    def __init__(self, message: str, code: ExitCode) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]  # click has a number for all of a class
+        """What the process ends with."""
+        return int(self.code)
+
+
+OUTCOMES = {
+    TaskStatus.COMPLETED: 0,
+    TaskStatus.FAILED: int(ExitCode.FAILED),
+    TaskStatus.CANCELED: int(ExitCode.CANCELED),
+}
+"""What a command ends with that has followed a run."""
+
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for scripts. Its keys are part of the interface."
+)
+"""The option of each command that a script may want to read."""
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, without what a terminal would obey: tasks and clients may say anything."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def cell(text: str) -> Text:
+    """Return what a table shows of a text: the text, and not what its markup would say."""
+    return Text(printable(text))
+
+
+def print_json(data: object) -> None:
+    """Print one line of JSON."""
+    click.echo(json.dumps(data, ensure_ascii=False))
+
+
+def run_data(run: Snapshot) -> dict[str, object]:
+    """Return what scripts are told of a run."""
+    return {
+        "id": run.id,
+        "name": run.name,
+        "queue": run.queue,
+        "status": str(run.status),
+        "attempt": run.attempt,
+        "progress": run.progress,
+        "message": run.progress_message,
+        "error": run.error,
+        "result": run.result,
+        "createdAt": None if run.created_at is None else run.created_at.isoformat(),
+        "startedAt": None if run.started_at is None else run.started_at.isoformat(),
+        "completedAt": None if run.completed_at is None else run.completed_at.isoformat(),
+    }
