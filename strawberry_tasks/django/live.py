@@ -1,0 +1,28 @@
+"""Rows of the log, as the store has the runs now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import StoreUnavailableError
+from .default import default_tasks
+from .models import TaskExecution
+
+
+def refresh(rows: Iterable[TaskExecution]) -> bool:
+    """Bring rows of runs that have not ended up to date, in one round trip; nothing is saved.
+
+    Returns:
+        Whether the store answered; else the rows are as they were.
+    """
+    live = [row for row in rows if not row.is_terminal]
+    if not live:
+        return True
+    try:
+        runs = default_tasks.runtime().store.read([row.id for row in live])
+    except StoreUnavailableError:
+        return False
+    for row, run in zip(live, runs, strict=True):
+        if run is not None and run.version > row.version:
+            row.take(run)
+    return True

@@ -1,0 +1,167 @@
+"""The log in Django's database: a row for each run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections, transaction
+from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, StrIndex
+
+from ..errors import QueueUnavailableError
+from ..log import Sender, Wanted
+from ..outage import Outage
+from ..snapshot import Failure, Snapshot, from_millis
+from ..status import TaskStatus
+from ..stores.base import NewRun, Page, Record, Store, cursor_of, parse_cursor
+from .conf import SETTING
+from .models import TaskExecution
+from .rows import ENDED, changes, ended, new_row, record_of
+from .tending import Tending
+from .writer import Writer
+
+logger = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class DatabaseLog:
+    """Keeps a row of `TaskExecution` for each run, which is written on transitions alone.
+
+    Args:
+        database: The alias of the database.
+        retention: How long the row of a run that has ended is kept; ``None`` is for ever.
+        outbox: Whether rows carry what it takes to send their runs, until those are known to be sent.
+    """
+
+    def __init__(self, *, database: str = "default", retention: timedelta | None = None, outbox: bool = False) -> None:
+        self.database = database
+        self.outbox = outbox
+        self._retention = retention
+        self._writer = Writer(self._write)
+        self._tending = Tending(self, retention=retention)
+        self._outage = Outage(logger)
+
+    @property
+    def rows(self) -> QuerySet[TaskExecution]:
+        """All rows."""
+        return TaskExecution.objects.using(self.database)
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether this thread is in a transaction of the database."""
+        return connections[self.database].in_atomic_block
+
+    def insert(self, runs: Sequence[NewRun]) -> None:
+        """Write the rows of runs that are about to be sent, with one query, in the caller's transaction.
+
+        Raises:
+            QueueUnavailableError: If the database cannot be reached. In a transaction its own error is raised, since that ends it.
+            ImproperlyConfigured: If the table is not there.
+        """
+        moment = now()
+        try:
+            self.rows.bulk_create([new_row(run, now=moment, outbox=self.outbox) for run in runs])
+        except (InterfaceError, OperationalError, ProgrammingError) as error:
+            if TaskExecution._meta.db_table in str(error):
+                raise ImproperlyConfigured(
+                    f"{SETTING}: expected the table of runs in the database {self.database!r}, got: {str(error).strip()}. "
+                    "Run `manage.py migrate`, or set TRACK_IN_DATABASE to False."
+                ) from error
+            if self.is_in_transaction or isinstance(error, ProgrammingError):
+                raise
+            raise QueueUnavailableError from error
+
+    def note(self, runs: Sequence[NewRun]) -> None:
+        """Write the rows of runs that were sent already, unless they are there."""
+        moment = now()
+        try:
+            self.rows.bulk_create([new_row(run, now=moment, outbox=False) for run in runs], ignore_conflicts=True)
+        except Exception:
+            logger.exception("%d runs could not be written to the log.", len(runs))
+
+    def remove(self, run_ids: Iterable[str]) -> None:
+        """Delete the rows of runs that were never there for anybody."""
+        self.rows.filter(pk__in=list(run_ids)).delete()
+
+    def end(self, run_id: str, status: TaskStatus, failure: Failure | None = None) -> None:
+        """Write the end of a run of which the store knows nothing."""
+        row = self.rows.filter(pk=run_id).first()
+        if row is not None:
+            self.write([ended(row.snapshot, status, failure, now=now())])
+
+    def changed(self, run_id: str, store: Store, *, wait: bool) -> None:
+        """Have a run's new state written; in the caller's transaction if it has one."""
+        if not (wait or self.is_in_transaction):
+            self._writer.add(run_id, store)
+            return
+        try:
+            with transaction.atomic(using=self.database):
+                self._write(store, [run_id])
+        except Exception:
+            logger.exception("Run %s could not be written to the log.", run_id)
+
+    def write(self, runs: Iterable[Snapshot]) -> None:
+        """Write the states of runs in one transaction, each unless its row has a newer one or has ended."""
+        moment = now()
+        with transaction.atomic(using=self.database):
+            # In one order everywhere: two processes must not wait for each other.
+            for run in sorted(runs, key=lambda run: run.id):
+                row = self.rows.filter(pk=run.id, version__lt=run.version).exclude(status__in=ENDED)
+                row.update(**changes(run, now=moment, retention=self._retention))
+
+    def read(self, run_id: str) -> Record | None:
+        """Return a run as it was last written."""
+        if not (run_id.isascii() and run_id.isprintable()):
+            return None
+        row = self.rows.filter(pk=run_id).first()
+        return None if row is None else record_of(row)
+
+    def list(self, wanted: Wanted, *, first: int, after: str | None = None) -> Page:
+        """Return a page of runs, newest first."""
+        rows = self._wanted(wanted)
+        if after is not None:
+            millis, run_id = parse_cursor(after)
+            moment = from_millis(millis)
+            rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=run_id))
+        found = [row.snapshot for row in rows.order_by("-created_at", "-id")[: first + 1]]
+        page, more = found[:first], found[first:]
+        return Page(runs=page, cursor=cursor_of(page[-1]) if more else None)
+
+    def tend(self, store: Store, find: Callable[[str], Sender | None]) -> None:
+        """Relay the outbox, bring rows up to date that nobody has written, and remove old ones."""
+        try:
+            self._tending.tend(store, find)
+        except (InterfaceError, OperationalError) as error:
+            self._outage.note("The log of runs waits for the database: %s", " ".join(str(error).split()))
+        else:
+            self._outage.end("The log of runs is brought up to date again.")
+
+    def flush(self, patience: timedelta) -> None:
+        """Wait until what has changed is written, for so long at the most."""
+        self._writer.flush(patience)
+
+    def _write(self, store: Store, run_ids: Sequence[str]) -> None:
+        self.write([run for run in store.read(run_ids) if run is not None])
+
+    def _wanted(self, wanted: Wanted) -> QuerySet[TaskExecution]:
+        rows = self.rows
+        if wanted.owner is not None:
+            rows = rows.filter(owner=wanted.owner)
+        if wanted.status:
+            rows = rows.filter(status__in=[status.value for status in wanted.status])
+        if wanted.name is not None:
+            rows = rows.filter(name=wanted.name)
+        if wanted.tag is None:
+            return rows
+        if connections[self.database].features.supports_json_field_contains:
+            return rows.filter(tags__contains=[wanted.tag])
+        place = StrIndex(Cast("tags", TextField()), Value(json.dumps(wanted.tag)))
+        return rows.alias(place=place).filter(place__gt=0)
