@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.core.asgi import get_asgi_application
 from starlette.applications import Starlette
-from starlette.routing import Mount, WebSocketRoute
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 if TYPE_CHECKING:
@@ -19,17 +19,21 @@ from django.conf import settings  # noqa: E402 - what follows wants Django set u
 
 from sample_app import supplier  # noqa: E402
 from sample_app.shop.report_files import FOLDER  # noqa: E402
-from sample_app.websocket import Subscriptions  # noqa: E402
+from sample_app.shop.schema import schema  # noqa: E402
+from strawberry_tasks.django.asgi import with_websockets  # noqa: E402
 
-static = StaticFiles(directory=Path(__file__).parent / "shop" / "static")
+static = StaticFiles(
+    directory=Path(__file__).parent / "shop" / "static",
+    packages=[(package, "static") for package in ("django.contrib.admin", "strawberry_tasks.django")],
+)
 reports = StaticFiles(directory=Path(settings.MEDIA_ROOT, FOLDER), check_dir=False)
 
-application = Starlette(
+http = Starlette(
     routes=[
-        WebSocketRoute("/graphql", Subscriptions()),
         Mount(settings.STATIC_URL.rstrip("/"), static),
         Mount(f"{settings.MEDIA_URL.rstrip('/')}/{FOLDER}", reports),
         Mount("/supplier", routes=supplier.routes),
         Mount("/", django_application),
     ]
 )
+application = with_websockets(http, schema, path="/graphql")

@@ -18,10 +18,13 @@ if not DEBUG and "SECRET_KEY" not in os.environ:
 ALLOWED_HOSTS = (os.environ.get("ALLOWED_HOSTS") or "localhost,127.0.0.1,[::1]").split(",")
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "strawberry_django",
+    "strawberry_tasks.django",
     "sample_app.shop",
 ]
 MIDDLEWARE = [
@@ -30,6 +33,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -40,6 +44,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
             ]
         },
     }
@@ -78,10 +83,18 @@ STORAGES = {
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
-REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
 SUPPLIER_URL = os.environ.get("SUPPLIER_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/supplier"
 RESULT_TTL = timedelta(days=1)
 """How long a finished run, and the files that it made, are kept."""
+
+STRAWBERRY_TASKS = {
+    "URL": os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0",
+    "NAMESPACE": "shop",
+    "RESULT_TTL": RESULT_TTL,
+    "RETENTION": RESULT_TTL,
+    "UPLOADS": "sample_app.shop.uploads.uploads",
+    "OUTBOX": True,
+}
 
 LOGGING_CONFIG = None
 """The web server and the worker have set logging up already."""

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 _DEFAULT_PORT = 8000
 _WEB_SERVER = "web server"
 _MANAGE = [sys.executable, "-m", "sample_app.manage"]
-_WORKER = [sys.executable, "-m", "dramatiq", "sample_app.worker", "--processes", "1", "--threads", "8"]
+_WORKER = [*_MANAGE, "tasks_worker", "--processes", "1", "--threads", "8", "--with-scheduler"]
 _READY_TIMEOUT = timedelta(seconds=60)
 _PREPARE_TIMEOUT = timedelta(minutes=5)
 

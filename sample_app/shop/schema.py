@@ -7,9 +7,9 @@ import strawberry_django
 from strawberry import auto
 
 from strawberry_tasks import Schema
+from strawberry_tasks.django import default_tasks
 
 from .models import Product
-from .tasks import tasks
 
 
 @strawberry_django.filter_type(Product, lookups=True)
@@ -45,4 +45,4 @@ class Query:
         return Product.objects.count()
 
 
-schema = Schema(query=Query, extensions=[tasks.extension])
+schema = Schema(query=Query, extensions=[default_tasks.extension])

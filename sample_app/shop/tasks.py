@@ -7,17 +7,16 @@ from datetime import date, timedelta
 from typing import BinaryIO, cast
 
 import httpx
+from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.files.storage import storages
 from strawberry.file_uploads import Upload
 
-from strawberry_tasks import TaskContext, TaskError, Tasks
-from strawberry_tasks.django.uploads import StorageUploads
+from strawberry_tasks import TaskContext, TaskError
+from strawberry_tasks.django import periodic_task, task_mutation
 
 from . import report_files
 from .chart import draw_sales
 from .csv_encoding import CsvEncoding
-from .database import in_database
 from .periods import months
 from .product_csv import count_rows, read_products
 from .product_import import ImportCount
@@ -29,15 +28,8 @@ from .supplier_client import Page, Supplier
 
 LONGEST_PERIOD = timedelta(days=366 * 20)
 
-tasks = Tasks(
-    settings.REDIS_URL,
-    namespace="shop",
-    result_ttl=settings.RESULT_TTL,
-    uploads=StorageUploads(storages["uploads"]),
-)
 
-
-@tasks.mutation(queue="imports")
+@task_mutation(queue="imports")
 def import_products(task: TaskContext, file: Upload, encoding: CsvEncoding = CsvEncoding.AUTO) -> ImportReport:
     """Create and update products from a CSV file with the columns sku, name, category, price and stock.
 
@@ -59,7 +51,7 @@ def import_products(task: TaskContext, file: Upload, encoding: CsvEncoding = Csv
     )
 
 
-@tasks.mutation(queue="reports")
+@task_mutation(queue="reports")
 def sales_report(task: TaskContext, start: date, end: date, group_by: GroupBy = GroupBy.MONTH) -> SalesReport:
     """Add up the sales of a period, and draw them."""
     if not start <= end <= start + LONGEST_PERIOD:
@@ -68,7 +60,6 @@ def sales_report(task: TaskContext, start: date, end: date, group_by: GroupBy = 
             code="BAD_PERIOD",
             retry=False,
         )
-    report_files.remove_expired()
     totals, parts = Totals(group_by), list(months(start, end))
     for done, (first, last) in enumerate(parts):
         task.progress(done, total=len(parts) + 1, message=f"Adding up {first:%B %Y}")
@@ -88,7 +79,7 @@ def sales_report(task: TaskContext, start: date, end: date, group_by: GroupBy = 
     )
 
 
-@tasks.mutation(queue="inventory", max_retries=1, retry_delay=timedelta(seconds=3))
+@task_mutation(queue="inventory", max_retries=1, retry_delay=3)
 async def sync_inventory(task: TaskContext, provider: str) -> InventoryReport:
     """Take over a supplier's stock levels."""
     count = StockCount()
@@ -96,7 +87,7 @@ async def sync_inventory(task: TaskContext, provider: str) -> InventoryReport:
 
     async def take(page: Page) -> None:
         nonlocal done
-        await in_database(take_over, page.levels, count)
+        await sync_to_async(take_over)(page.levels, count)
         done += 1
         task.progress(done, total=page.pages, message="Reading the supplier's pages")
 
@@ -113,6 +104,12 @@ async def sync_inventory(task: TaskContext, provider: str) -> InventoryReport:
         pages=pages,
         retries=supplier.retries,
     )
+
+
+@periodic_task(every=timedelta(hours=1), queue="reports")
+def remove_expired_reports() -> None:
+    """Remove the files of reports whose runs are forgotten."""
+    report_files.remove_expired()
 
 
 def _chart(task: TaskContext, name: str, rows: Sequence[SalesRow], title: str) -> ReportFile | None:

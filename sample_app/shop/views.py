@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.views import LoginView
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -15,6 +15,8 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from sample_app.supplier import PAGES, PROVIDERS
+from strawberry_tasks.contrib.health import ahealthz
+from strawberry_tasks.django import default_tasks
 
 from .catalogue import MAX_ROWS, SampleKind, sample_file
 from .content_policy import strict_content_policy
@@ -40,6 +42,13 @@ def page(request: HttpRequest) -> HttpResponse:
         "viewer": request.user.get_username() or None,
     }
     return render(request, "shop/page.html", context)
+
+
+@require_safe
+async def health(_: HttpRequest) -> HttpResponse:
+    """Tell a load balancer whether runs can be started and watched here."""
+    status, body = await ahealthz(default_tasks)
+    return JsonResponse(body, status=status)
 
 
 @method_decorator(strict_content_policy, name="dispatch")
