@@ -15,11 +15,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
+from tests.patience import SECONDS
+
 TRANSPORT_WS = "graphql-transport-ws"
 LEGACY_WS = "graphql-ws"
-
-SECONDS = 20
-"""How long an answer may take."""
 
 Message = Mapping[str, Any]
 
@@ -141,7 +140,7 @@ class GraphQLSocket:
 
 @asynccontextmanager
 async def graphql_socket(
-    url: str, *, protocol: str = TRANSPORT_WS, user: str | None = None
+    url: str, *, protocol: str = TRANSPORT_WS, user: str | None = None, headers: Mapping[str, str] | None = None
 ) -> AsyncIterator[GraphQLSocket]:
     """Open a GraphQL websocket for the block.
 
@@ -149,9 +148,10 @@ async def graphql_socket(
         url: Where GraphQL is served, ``ws://…``.
         protocol: The subprotocol.
         user: Who is signed in, as the test applications understand it.
+        headers: More for the handshake.
     """
-    headers = {"X-User": user} if user else {}
-    async with connect(url, subprotocols=[Subprotocol(protocol)], additional_headers=headers) as connection:
+    all_headers = {**({"X-User": user} if user else {}), **(headers or {})}
+    async with connect(url, subprotocols=[Subprotocol(protocol)], additional_headers=all_headers) as connection:
         socket = GraphQLSocket(connection)
         await socket.greet()
         reader = asyncio.create_task(socket.read())

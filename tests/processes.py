@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.patience import SECONDS
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
     """Return once the condition holds; fail the test when it does not in time."""
     __tracebackhide__ = True
     deadline = time.monotonic() + seconds

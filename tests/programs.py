@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Self
 
 from strawberry_tasks.contrib.embedded import end_watched, start_watched
+from tests.patience import SECONDS
 from tests.processes import descendants, free_port, listens, wait_until
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 30
 
 GRACE = timedelta(milliseconds=200)
 """How long one may take to end when nobody needs it any more; Dramatiq would take its time."""
@@ -73,7 +73,7 @@ class Program:
                 self._command, environment=self._environment, directory=ROOT, output=output, grace=GRACE
             )
         try:
-            wait_until(lambda: self.is_ready() or self._has_ended, f"the start of {self._command}", START_SECONDS)
+            wait_until(lambda: self.is_ready() or self._has_ended, f"the start of {self._command}")
             assert not self._has_ended, self.said
         except BaseException:
             self.__exit__()
@@ -83,7 +83,7 @@ class Program:
     def __exit__(self, *_exc_info: object) -> None:
         if self._process is not None:
             end_watched(self._process)
-            self._process.wait(10)
+            self._process.wait(SECONDS)
 
     @property
     def _has_ended(self) -> bool:
@@ -116,6 +116,66 @@ class Worker(Program):
     def is_ready(self) -> bool:
         """Tell whether it consumes messages."""
         return "is ready for action" in self.said
+
+
+class ManagedWorker(Program):
+    """The worker of a Django project, with one process and a scheduler.
+
+    Args:
+        manage: The module that is the project's ``manage.py``.
+        environment: What it finds in its environment beside what is there.
+        log: Where its output goes.
+    """
+
+    def __init__(self, manage: str, *, environment: Mapping[str, str], log: Path) -> None:
+        words = [manage, "tasks_worker", "--processes", "1", "--threads", "8", "--with-scheduler"]
+        super().__init__(words, environment=environment, log=log)
+
+    def is_ready(self) -> bool:
+        """Tell whether it consumes messages."""
+        return "is ready for action" in self.said
+
+
+class CeleryWorker(Program):
+    """Celery's own command line.
+
+    Args:
+        app: Where the Celery app is, as ``module:name``.
+        environment: What it finds in its environment beside what is there.
+        log: Where its output goes.
+        pool: Celery's name for how it performs several runs at a time.
+        concurrency: How many.
+    """
+
+    def __init__(
+        self, app: str, *, environment: Mapping[str, str], log: Path, pool: str = "prefork", concurrency: int = 4
+    ) -> None:
+        options = ["--pool", pool, "--concurrency", str(concurrency), "--loglevel", "INFO"]
+        quiet = ["--without-mingle", "--without-gossip"]
+        super().__init__(["celery", "-A", app, "worker", *options, *quiet], environment=environment, log=log)
+
+    def is_ready(self) -> bool:
+        """Tell whether it consumes messages."""
+        return " ready." in self.said
+
+
+class DjangoWorker(Program):
+    """A command of ``manage.py`` that performs tasks.
+
+    Args:
+        words: The command and its arguments.
+        environment: What it finds in its environment beside what is there, such as ``DJANGO_SETTINGS_MODULE``.
+        log: Where its output goes.
+        ready: What it prints once it looks for tasks.
+    """
+
+    def __init__(self, words: Sequence[str], *, environment: Mapping[str, str], log: Path, ready: str) -> None:
+        super().__init__(["django", *words], environment=environment, log=log)
+        self._ready = ready
+
+    def is_ready(self) -> bool:
+        """Tell whether it looks for tasks."""
+        return self._ready in self.said
 
 
 class Web(Program):

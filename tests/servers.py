@@ -108,6 +108,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._sockets: set[socket.socket] = set()
+        self._frozen: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._ended = False
 
@@ -131,6 +132,11 @@ class Proxy:
         for connection in sockets:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def freeze(self) -> None:
+        """Let nothing through any more on the connections that are open; new ones are as good as ever."""
+        with self._lock:
+            self._frozen |= self._sockets
 
     def __enter__(self) -> Self:
         self._listen()
@@ -187,7 +193,11 @@ class Proxy:
                 chunk = source.recv(65536)
                 if not chunk:
                     return
-                if self._fault is Fault.BLACK_HOLE or (self._fault is Fault.LOST_ANSWERS and source is server):
+                if (
+                    source in self._frozen
+                    or self._fault is Fault.BLACK_HOLE
+                    or (self._fault is Fault.LOST_ANSWERS and source is server)
+                ):
                     continue
                 other[source].sendall(chunk)
 

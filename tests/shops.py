@@ -16,7 +16,7 @@ import httpx
 
 from strawberry_tasks.contrib.embedded import EmbeddedServer
 from tests.processes import wait_until
-from tests.programs import ROOT, Web, Worker
+from tests.programs import ROOT, ManagedWorker, Web
 
 PASSWORD = "strawberry"
 
@@ -123,8 +123,8 @@ def running_shop(directory: Path, database_url: str | None = None) -> Iterator[S
         _manage(environment, "migrate", "--no-input")
         _manage(environment, "load_sample_data")
         web = Web("sample_app.asgi:application", environment=environment, log=directory / "web.log")
-        worker = Worker(
-            "sample_app.worker",
+        worker = ManagedWorker(
+            "sample_app.manage",
             environment={**environment, "SUPPLIER_URL": f"{web.url}/supplier"},
             log=directory / "worker.log",
         )

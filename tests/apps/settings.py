@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from celery import Celery
 from dramatiq import Broker
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
@@ -59,7 +60,8 @@ class Settings:
     """Where uploads are kept."""
 
     broker: str = ""
-    """A broker's URL for `Tasks`; with ``stock+`` in front, the one of a broker that the project makes itself."""
+    """A broker's URL for `Tasks`; with ``stock+`` in front, the one of a broker that the project makes itself, with ``celery+``
+    that of a Celery app's."""
 
     lease: timedelta = timedelta(seconds=30)
     """How long an attempt lives that is not renewed."""
@@ -89,18 +91,32 @@ class Settings:
             "TEST_TASKS_LEASE": str(self.lease.total_seconds()),
         }
 
-    def make_tasks(self) -> Tasks:
-        """Make the `Tasks` of this process."""
+    def make_tasks(self, celery: Celery | None = None) -> Tasks:
+        """Make the `Tasks` of this process, over that Celery app if there is one."""
+        options = dict(self.options) if celery is None else {**self.options, "backend": "celery"}
         return Tasks(
             self.url,
-            broker=self._make_broker(),
+            broker=self._make_broker() if celery is None else celery,
             namespace=self.namespace,
             queue=self.namespace,
             policy=TenantPolicy(),
             uploads=DirectoryUploads(self.uploads),
             lease=self.lease,
-            **self.options,
+            **options,
         )
+
+    def make_celery(self) -> Celery:
+        """Make the Celery app of this process."""
+        url = self.broker.removeprefix("celery+")
+        app = Celery("tests", broker=url, set_as_current=False)
+        app.conf.broker_connection_retry_on_startup = True
+        app.conf.worker_prefetch_multiplier = 1
+        app.conf.task_default_queue = f"{self.namespace}-own"
+        if url.startswith("amqp"):
+            app.conf.broker_transport_options = {"confirm_publish": True}
+        else:
+            app.conf.broker_transport_options = {"global_keyprefix": f"{self.namespace}-celery:"}
+        return app
 
     def _make_broker(self) -> Broker | str | None:
         if not self.broker.startswith("stock+"):

@@ -1,15 +1,15 @@
-"""The tasks of the benchmarks, and an actor without a record over the same transport; imported by the worker processes, too.
+"""The tasks of benchmarks; imported by the worker processes, too.
 
 ``BENCH_URL`` and ``BENCH_NAMESPACE`` say where they work.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from datetime import timedelta
 
-import dramatiq
 import redis
 
 from strawberry_tasks import TaskContext, Tasks
@@ -22,16 +22,6 @@ INTERVAL = timedelta(milliseconds=10)
 
 tasks = Tasks(URL, namespace=NAMESPACE, progress_interval=INTERVAL, result_ttl=timedelta(minutes=5))
 broker = tasks.broker
-
-
-@tasks.mutation(queue="tracked")
-def no_op() -> None:
-    """Do nothing, tracked."""
-
-
-@dramatiq.actor(queue_name="untracked", broker=broker)
-def untracked_no_op() -> None:
-    """Do nothing, untracked."""
 
 
 @tasks.mutation(queue="timed")
@@ -48,3 +38,9 @@ def report_times(task: TaskContext, calls: int) -> None:
         time.sleep(0.03)
         client.publish(BARE_CHANNEL, f"{time.monotonic()!r}")
     client.close()
+
+
+@tasks.task(queue="endless")
+async def wait_for_ever() -> None:
+    """Wait until it is canceled."""
+    await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""A web process and a worker process, shared by the tests."""
+"""Web and worker processes, the sample application and a browser, shared by the tests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.apps.scenarios import Gate
+from tests.browsers import running_browser
+from tests.shops import Shop, running_shop
 from tests.sites import Site, running_site
 
 
@@ -23,6 +26,20 @@ def django_site(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The same tasks behind Django."""
     with running_site(redis_url, tmp_path_factory.mktemp("django"), app="tests.apps.django_web:app") as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The sample application, fresh for each module."""
+    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser."""
+    with running_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import SECONDS
 from tests.processes import descendants, free_port, is_alive, listens, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +94,7 @@ def demo(tmp_path: Path, sample_data: Path) -> Iterator[Demo]:
     finally:
         demo.process.terminate()
         try:
-            demo.process.wait(30)
+            demo.process.wait(SECONDS)
         finally:
             demo.process.kill()
 
@@ -120,12 +121,12 @@ def test_nothing_stays_behind(demo: Demo, number: signal.Signals) -> None:
     listened = [listens(port) for port in ports]
 
     demo.process.send_signal(number)
-    code = demo.process.wait(30)
+    code = demo.process.wait(SECONDS)
 
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
     assert len(processes) >= 3
     assert listened == [True, True]
-    wait_until(lambda: not any(map(is_alive, processes)), "the end of all processes", 30)
+    wait_until(lambda: not any(map(is_alive, processes)), "the end of all processes")
     assert not any(map(listens, ports))
 
 
@@ -135,11 +136,11 @@ def test_a_part_that_dies_is_named(demo: Demo) -> None:
     web_server = next(pid for pid, command in processes.items() if "uvicorn" in command and "watchdog" not in command)
 
     os.kill(web_server, signal.SIGKILL)
-    code = demo.process.wait(30)
+    code = demo.process.wait(SECONDS)
 
     assert code == 1
     assert "The web server ended with exit code 137" in demo.said
-    wait_until(lambda: not any(map(is_alive, processes)), "the end of all processes", 30)
+    wait_until(lambda: not any(map(is_alive, processes)), "the end of all processes")
 
 
 def test_a_taken_port_is_explained() -> None:

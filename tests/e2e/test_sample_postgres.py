@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg import sql
 
-from tests.requirements import require
+from tests.databases import fresh_postgres
 from tests.shops import Shop, running_shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
@@ -19,15 +15,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def database_url() -> Iterator[str]:
     """A database that is gone after the tests."""
-    url = os.environ.get("TEST_DATABASE_URL", "")
-    require("PostgreSQL", bool(url), "TEST_DATABASE_URL is not set")
-    name = f"sample_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield f"{url.rpartition('/')[0]}/{name}"
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with fresh_postgres("sample") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

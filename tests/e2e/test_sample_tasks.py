@@ -15,18 +15,11 @@ from typing import Any
 import pytest
 
 from tests.processes import wait_until
-from tests.shops import Shop, Visitor, running_shop
+from tests.shops import Shop, Visitor
 
 HEADER = "sku,name,category,price,stock\n"
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The sample application."""
-    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
-        yield shop
 
 
 @pytest.fixture
@@ -159,9 +152,14 @@ def test_a_sales_report_adds_up_and_can_be_downloaded(visitor: Visitor) -> None:
     assert len(list(csv.reader(io.StringIO(table.text)))) == len(report["rows"]) + 1
 
 
+FIRE = """
+from strawberry_tasks.django import default_tasks
+print(default_tasks.schedules.fire("removeExpiredReports").id)
+"""
+
+
 def test_files_of_expired_runs_are_removed(shop: Shop, visitor: Visitor) -> None:
-    """A report takes away the files of runs whose records are gone, and leaves the others."""
-    document = """mutation { salesReport(start: "2090-01-01", end: "2090-02-01", groupBy: MONTH) { id } }"""
+    """The periodic task takes away the files of runs whose records are gone, and leaves the others."""
     reports = shop.directory / "files" / "reports"
     expired, recent = reports / "expired", reports / "recent"
     for folder in (expired, recent):
@@ -170,7 +168,7 @@ def test_files_of_expired_runs_are_removed(shop: Shop, visitor: Visitor) -> None
     two_days_ago = time.time() - 2 * 86_400
     os.utime(expired / "chart.svg", (two_days_ago, two_days_ago))
 
-    visitor.wait(visitor.execute(document)["salesReport"]["id"])
+    visitor.wait(shop.manage("shell", "--no-imports", "-c", FIRE).strip())
 
     assert not expired.exists()
     assert (recent / "chart.svg").exists()

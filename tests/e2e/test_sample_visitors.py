@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -13,20 +13,13 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from tests.graphql_socket import TRANSPORT_WS, GraphQLSocket, OperationError
-from tests.shops import Shop, running_shop
+from tests.shops import Shop
 
 START = """mutation { salesReport(start: "2024-01-01", end: "2024-01-31", groupBy: MONTH) { id } }"""
 OWN = "{ tasks { nodes { id } } }"
 WATCH = "subscription ($id: ID!) { taskProgress(taskId: $id) { id status } }"
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The sample application."""
-    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
-        yield shop
 
 
 def start(shop: Shop, user: str | None) -> str:
@@ -67,6 +60,15 @@ def test_a_run_of_nobody_is_open_to_whoever_has_its_id(
     run_id = start(shop, None)
 
     assert found(shop, viewer, run_id) == expected
+
+
+@pytest.mark.parametrize(("viewer", "status"), [("alice", 200), ("staff", 200), ("bob", 404), (None, 404)])
+def test_rest_goes_by_the_same_rule(shop: Shop, viewer: str | None, status: int) -> None:
+    """What alice starts is there over plain HTTP for her and for staff."""
+    run_id = start(shop, "alice")
+
+    with shop.visit(viewer) as visitor:
+        assert visitor.client.get(f"/api/v1/tasks/{run_id}/").status_code == status
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.faults.stage import Stage, treat
@@ -135,6 +135,9 @@ PARTED = Affliction(
     loses_attempts=True,
     refuses=False,
 )
+
+PARTED_FROM_QUEUE = replace(PARTED, loses_attempts=False)
+"""Its messages go to others, but it renews its attempts."""
 
 SHORT: list[Affliction] = [
     KILLED,

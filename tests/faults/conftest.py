@@ -8,21 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.apps.scenarios import Gate
-from tests.servers import Proxy, RedisServer
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    """A server that keeps everything through a crash."""
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def proxy(server: RedisServer) -> Iterator[Proxy]:
-    """A way to the server that breaks when it is told to."""
-    with Proxy(server.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ class Note(NamedTuple):
 
     pid: int
     """The process that executes it."""
+
+    at: float = 0.0
+    """When it was written, in seconds since the epoch."""
 
 
 class Journal:
@@ -33,7 +37,7 @@ class Journal:
         """Add a line; it is one write, so that no other process's line stands in it."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            os.write(descriptor, f"{run_id} {attempt} {word} {os.getpid()}\n".encode())
+            os.write(descriptor, f"{run_id} {attempt} {word} {os.getpid()} {time.time()}\n".encode())
         finally:
             os.close(descriptor)
 
@@ -42,7 +46,7 @@ class Journal:
         if not Path(self.path).exists():
             return []
         lines = [line.split() for line in Path(self.path).read_text().splitlines()]
-        return [Note(run_id, int(attempt), word, int(pid)) for run_id, attempt, word, pid in lines]
+        return [Note(run_id, int(attempt), word, int(pid), float(at)) for run_id, attempt, word, pid, at in lines]
 
     def executions(self, run_id: str) -> list[int]:
         """Return the number of each attempt that was begun, in order."""

@@ -56,6 +56,7 @@ def work(
     until: str = "",
     failures: int = 0,
     pause: int = 0,
+    later: str = "",
 ) -> int:
     """Wait for a gate, report so many steps, wait for another one, then return the attempt's number.
 
@@ -64,13 +65,15 @@ def work(
         journal: Where each execution is noted.
         gate: The first gate, a file's path.
         reports: How many steps are reported after it.
-        until: The second gate.
+        until: The last gate.
         failures: How many attempts fail instead of returning.
         pause: With which wait until the next attempt, in milliseconds.
+        later: A gate behind the first one, for all attempts but the first one.
     """
     notes = Journal(journal)
     notes.write(task.id, task.attempt, "begun")
     _pass(gate)
+    _pass(later if task.attempt > 1 else "")
     for step in range(1, reports + 1):
         task.progress(step, reports)
         time.sleep(0.005)

@@ -11,6 +11,7 @@ import pytest
 from strawberry_tasks import Handle, Snapshot, TaskStatus
 from tests.apps.scenarios import Gate
 from tests.faults.stage import Stage
+from tests.patience import SECONDS
 from tests.processes import wait_until
 
 STEPS = 8
@@ -42,7 +43,7 @@ async def test_it_gets_the_present_state_then_the_news_then_the_end(tmp_path: Pa
         Gate(str(tmp_path / "end")).open()
         await _until(lambda: handle.refresh().is_terminal, "the end")
         await join()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             streams = await asyncio.gather(*watchers)
 
     assert len(streams) == STEPS + 3

@@ -14,12 +14,10 @@ import redis
 from strawberry_tasks import Handle, Snapshot, TaskStatus
 from tests.apps.scenarios import Gate, Scenarios
 from tests.apps.settings import Settings
+from tests.patience import SECONDS
 from tests.processes import wait_until
 from tests.programs import Worker
 from tests.servers import Fault, Proxy, RedisServer
-
-PATIENCE = 30
-"""Seconds within which a watcher has the end once Redis is back."""
 
 AWAY = "waits for the store"
 """What a worker logs that has an outcome to write and no store."""
@@ -146,7 +144,7 @@ def test_a_run_waits_through_a_restart_for_its_worker(
 
     start_worker(server.url)
 
-    wait_until(lambda: handle.refresh().is_terminal, "the end", PATIENCE)
+    wait_until(lambda: handle.refresh().is_terminal, "the end", SECONDS)
     assert handle.refresh().result["value"] == 5
 
 
@@ -162,7 +160,7 @@ async def _watch(handle: Handle[object]) -> AsyncIterator[list[Snapshot]]:
     watching = asyncio.create_task(collect())
     try:
         yield states
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SECONDS):
             await watching
     finally:
         watching.cancel()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from strawberry_tasks.contrib.embedded import end_watched, start_watched
+from tests.patience import SECONDS
 from tests.processes import is_alive, wait_until
 
 SLEEPER = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
@@ -29,7 +30,7 @@ def test_the_command_ends_when_it_is_told_to(tmp_path: Path) -> None:
     child = _pid_in(tmp_path / "pid")
 
     end_watched(process)
-    code = process.wait(10)
+    code = process.wait(SECONDS)
 
     assert code == 128 + signal.SIGTERM
     assert not is_alive(child)
@@ -41,7 +42,7 @@ def test_a_terminated_watchdog_takes_the_command_along(tmp_path: Path) -> None:
     child = _pid_in(tmp_path / "pid")
 
     process.terminate()
-    process.wait(10)
+    process.wait(SECONDS)
     end_watched(process)
 
     assert not is_alive(child)
@@ -54,7 +55,7 @@ def test_the_command_ends_with_a_killed_parent(tmp_path: Path) -> None:
     child = _pid_in(tmp_path / "pid")
 
     parent.kill()
-    parent.wait(10)
+    parent.wait(SECONDS)
 
     wait_until(lambda: not is_alive(child), "the command's end")
 
@@ -66,7 +67,7 @@ def test_what_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
     parent, child = _pid_in(pids[0]), _pid_in(pids[1])
 
     end_watched(process)
-    code = process.wait(10)
+    code = process.wait(SECONDS)
 
     assert code == 128 + signal.SIGKILL
     assert not is_alive(parent)
@@ -79,7 +80,7 @@ def test_the_exit_code_is_the_commands(tmp_path: Path) -> None:
     with log.open("wb") as output:
         process = start_watched([sys.executable, "-c", "print('bye'); raise SystemExit(3)"], output=output)
 
-    code = process.wait(10)
+    code = process.wait(SECONDS)
     end_watched(process)
 
     assert code == 3
@@ -92,7 +93,7 @@ def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with log.open("wb") as output:
         process = start_watched([tmp_path / "no-such-program"], output=output)
 
-    code = process.wait(10)
+    code = process.wait(SECONDS)
     end_watched(process)
 
     assert code == 127

@@ -19,8 +19,6 @@ from strawberry_tasks.stores.memory import MemoryStore
 class BrokenBackend:
     """Takes no message."""
 
-    inline = False
-
     def __init__(self, error: Exception) -> None:
         self._error = error
 
@@ -30,6 +28,10 @@ class BrokenBackend:
     def start(self, work: Work, runs: Sequence[NewRun], *, store: Store) -> Sequence[Snapshot]:
         """Record the runs, and fail to send their messages."""
         return record_and_send(store, runs, raising(self._error))
+
+    def is_atomic(self, store: Store) -> bool:
+        """Tell that it is not."""
+        return False
 
     def send(self, work: Work, run_id: str, *, queue: str, delay: timedelta | None) -> None:
         """Fail."""
@@ -59,10 +61,10 @@ class FlakyStore(MemoryStore):
         self._count("apply")
         return super().apply(changes)
 
-    def discard(self, run_id: str) -> None:
+    def discard(self, run_id: str) -> Snapshot | None:
         """Forget, unless away."""
         self._count("discard")
-        super().discard(run_id)
+        return super().discard(run_id)
 
     def _count(self, method: str) -> None:
         if self.left[method]:

@@ -87,6 +87,21 @@ def test_handle_of_no_run() -> None:
         tasks.handle("nothing")
 
 
+async def test_handle_in_async_code() -> None:
+    """`ahandle` does the same without blocking the event loop."""
+    tasks = Tasks("memory://")
+
+    @tasks.task()
+    def work() -> None: ...
+
+    with recorded(tasks):
+        run_id = work.enqueue().id
+
+        assert (await tasks.ahandle(run_id)).id == run_id
+        with pytest.raises(TaskNotFoundError):
+            await tasks.ahandle("nothing")
+
+
 def test_handle_of_an_unknown_task() -> None:
     """The result of a task that is declared elsewhere alone is its JSON."""
     here, there = Tasks("memory://"), Tasks("memory://")

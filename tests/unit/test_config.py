@@ -11,6 +11,7 @@ import pytest
 from strawberry_tasks import OwnerPolicy, StrawberryTasksError, Tasks
 from strawberry_tasks.config import TaskOptions
 from strawberry_tasks.errors import ConfigurationError, TaskDeclarationError
+from tests.labels import label
 
 SETTINGS = [
     ("url", ""),
@@ -57,7 +58,7 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize(("setting", "value"), SETTINGS, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(("setting", "value"), SETTINGS, ids=label)
 def test_refused_setting(setting: str, value: Any) -> None:
     """`Tasks` names the setting that it refuses."""
     settings = {"url": "memory://", setting: value}
@@ -73,13 +74,29 @@ def test_refused_broker(broker: Any) -> None:
         Tasks("redis://localhost", broker=broker)
 
 
-@pytest.mark.parametrize("url", ["redis://user:s3cret@localhost:port", "redis://[s3cret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:s3cret@localhost:port",
+        "redis://[s3cret",
+        "redis://:s3cret@localhost/stock",
+        "redis://:s3cret/s3cret@localhost/0",
+        "redis://:s3cret@localhost/0?timeout_ms=5",
+    ],
+)
 def test_url_that_cannot_be_read(url: str) -> None:
     """A URL is never repeated, because of the password in it."""
     with pytest.raises(ConfigurationError, match=r"^url: expected ") as caught:
         Tasks(url)
 
     assert "s3cret" not in str(caught.value)
+
+
+def test_password_is_not_shown() -> None:
+    """Settings end up in logs and error reports."""
+    tasks = Tasks("redis://:s3cret@localhost:6379/0")
+
+    assert "s3cret" not in repr(tasks.config)
 
 
 @pytest.mark.parametrize(

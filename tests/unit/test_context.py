@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import strawberry
 
 from strawberry_tasks import OwnerPolicy, Schema, TaskContext, Tasks, Viewer
+from strawberry_tasks.schema.registry import in_event_loop
 from strawberry_tasks.testing import inline, recorded
 from tests.operations import Person, execute
 
@@ -140,3 +142,64 @@ def iter_states(tasks: Tasks, run_id: str) -> Any:
     """Read a run's state again and again."""
     while True:
         yield tasks.handle(run_id).refresh()
+
+
+def test_async_functions_find_the_user_loaded() -> None:
+    """The policy may read a database, which is not done on an event loop; it is asked once."""
+    loops: list[bool] = []
+
+    class Loading(OwnerPolicy):
+        def load_user(self, viewer: Viewer) -> object:
+            loops.append(in_event_loop())
+            return "ann"
+
+    tasks = Tasks("memory://", policy=Loading())
+
+    @tasks.task()
+    async def greet(info) -> str:  # type: ignore[no-untyped-def]
+        return f"{info.context.user} {info.context.user}"
+
+    with inline(tasks):
+        result = greet.enqueue().result()
+
+    assert result == "ann ann"
+    assert loops == [False]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_user_that_cannot_be_loaded_fails_who_asks(asks: bool) -> None:
+    """A function that does not ask who started the run goes on without."""
+
+    class Failing(OwnerPolicy):
+        def load_user(self, viewer: Viewer) -> object:
+            raise LookupError("gone")
+
+    tasks = Tasks("memory://", policy=Failing(), max_retries=0)
+
+    @tasks.task()
+    async def greet(info, asks: bool) -> str:  # type: ignore[no-untyped-def]
+        return str(info.context.user) if asks else "nobody"
+
+    with inline(tasks):
+        run = greet.enqueue(asks=asks).refresh()
+
+    assert (run.result, run.failure and run.failure.exception) == ((None, "LookupError") if asks else ("nobody", None))
+
+
+def test_claims_of_a_user_are_kept_with_the_run() -> None:
+    """`claims_of` is the one place to say what a task needs to know of who started it."""
+
+    class Tenants(OwnerPolicy):
+        def claims_of(self, user: Any) -> dict[str, Any]:
+            return {"tenant": f"of {user.pk}"}
+
+    tasks = Tasks("memory://", policy=Tenants())
+
+    @tasks.mutation()
+    def work(task: TaskContext) -> str:
+        return str(task.viewer.claims["tenant"])
+
+    with inline(tasks):
+        data = execute(Schema(extensions=[tasks.extension]), "mutation { work { output } }", user=Person(pk=7))
+
+    assert data == {"work": {"output": "of 7"}}

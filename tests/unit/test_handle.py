@@ -15,6 +15,7 @@ from strawberry_tasks import TaskContext, TaskError, Tasks, TaskStatus
 from strawberry_tasks.errors import TaskCanceledError, TaskFailedError, TaskNotFoundError
 from strawberry_tasks.stores.base import Change
 from strawberry_tasks.testing import inline, recorded
+from tests.patience import PATIENCE, SECONDS
 
 
 @strawberry.type
@@ -37,7 +38,7 @@ def test_result(tasks: Tasks) -> None:
     def work() -> Report:
         return Report(total=3)
 
-    assert work.enqueue().result(timeout=timedelta(seconds=10)) == Report(total=3)
+    assert work.enqueue().result(timeout=PATIENCE) == Report(total=3)
 
 
 async def test_async_result(tasks: Tasks) -> None:
@@ -49,8 +50,35 @@ async def test_async_result(tasks: Tasks) -> None:
 
     handle = await work.aenqueue()
 
-    assert await handle.aresult(timeout=timedelta(seconds=10)) == [Report(total=3)]
+    assert await handle.aresult(timeout=PATIENCE) == [Report(total=3)]
     assert (await handle.arefresh()).status is TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize("wait", ["result", "aresult"])
+async def test_seconds_are_no_timeout(tasks: Tasks, wait: str) -> None:
+    """Whoever writes seconds reads what to write instead."""
+
+    @tasks.task()
+    def work() -> None: ...
+
+    handle = await work.aenqueue()
+
+    with pytest.raises(TypeError, match=r"^timeout: expected a timedelta, got 5\. Write timedelta\(seconds=5\)\.$"):
+        await asyncio.to_thread(handle.result, 5) if wait == "result" else await handle.aresult(5)  # type: ignore[arg-type]
+
+
+def test_failures_are_one_line_of_the_log(tasks: Tasks, caplog: pytest.LogCaptureFixture) -> None:
+    """What a client has sent cannot look like an entry of its own."""
+
+    @tasks.task()
+    def work(name: str) -> None:
+        raise TaskError(f"There is no {name}.")
+
+    with pytest.raises(TaskFailedError):
+        work.enqueue("shop\n[CRITICAL] Out of disk").result(timeout=PATIENCE)
+
+    (line,) = [record.getMessage() for record in caplog.records if " failed: " in record.getMessage()]
+    assert line.endswith("failed: There is no shop [CRITICAL] Out of disk.")
 
 
 def test_failure(tasks: Tasks) -> None:
@@ -63,7 +91,7 @@ def test_failure(tasks: Tasks) -> None:
     handle = work.enqueue()
 
     with pytest.raises(TaskFailedError, match="No stock") as caught:
-        handle.result(timeout=timedelta(seconds=10))
+        handle.result(timeout=PATIENCE)
     assert (caught.value.code, caught.value.run_id) == ("EMPTY", handle.id)
 
 
@@ -133,7 +161,7 @@ async def test_updates(tasks: Tasks) -> None:
 
     handle = await work.aenqueue()
     seen: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         async for state in handle.updates():
             seen.append(state)
             if state.progress_current is not None and state.status is TaskStatus.RUNNING:

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import sys
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import strawberry
-from dramatiq.middleware import Shutdown
 from strawberry.file_uploads import Upload
 
-from strawberry_tasks import Schema, Snapshot, TaskContext, TaskError, Tasks, TaskStatus, lifecycle
+from strawberry_tasks import Schema, TaskContext, TaskError, Tasks, TaskStatus, lifecycle
 from strawberry_tasks.backends.sync import SyncBackend
 from strawberry_tasks.errors import StoreUnavailableError
 from strawberry_tasks.outcome import Verdict
 from strawberry_tasks.stores.base import LEASE, WORKER_LOST, Claim, NewRun
 from strawberry_tasks.stores.memory import MemoryStore
-from strawberry_tasks.task import Task
 from strawberry_tasks.testing import inline, recorded
 from strawberry_tasks.uploads import DirectoryUploads
 from tests.operations import Person, execute
 from tests.unit.failing import FlakyStore, away
+from tests.unit.lone_task import declare, end_of
 
 
 @strawberry.type
 class Report:
     total: int
-
-
-def end_of(tasks: Tasks, task: Task[..., Any], *args: object) -> Snapshot:
-    """Perform a run inline, and return how it ended."""
-    with inline(tasks):
-        return task.enqueue(*args).refresh()
-
-
-def declare(function: Callable[..., Any], **options: Any) -> tuple[Tasks, Task[..., Any]]:
-    """Declare a task named `work` that has no retries unless said otherwise."""
-    tasks = Tasks("memory://", max_retries=0)
-    return tasks, tasks.task(name="work", **options)(function)
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -198,6 +181,31 @@ def test_arguments_that_no_longer_fit() -> None:
     assert "many" not in run.failure.message
 
 
+def test_arguments_without_a_new_parameter() -> None:
+    """Arguments that lack a parameter are REJECTED before the function is called; a new one with a default is fine."""
+    tasks = Tasks("memory://", max_retries=3)
+    calls: list[tuple[int, int]] = []
+
+    @tasks.task()
+    def needs(old: int, new: int) -> None:
+        calls.append((old, new))
+
+    @tasks.task()
+    def takes(old: int, new: int = 5) -> None:
+        calls.append((old, new))
+
+    with away(tasks) as store:
+        for task in (needs, takes):
+            store.create(NewRun(id=task.name, name=task.name, queue="default", arguments='{"old": 1}', max_retries=3))
+            tasks.perform(task, task.name)
+        runs = [run for run in store.read(["needs", "takes"]) if run is not None]
+
+    assert [(run.status, run.attempt) for run in runs] == [(TaskStatus.FAILED, 1), (TaskStatus.COMPLETED, 1)]
+    assert runs[0].failure is not None
+    assert runs[0].failure.code == "REJECTED"
+    assert calls == [(1, 5)]
+
+
 @pytest.mark.parametrize("arguments", ['{"gone": 1}', "[]", "no json"])
 def test_arguments_of_a_removed_parameter(arguments: str) -> None:
     """Arguments that no parameter takes are REJECTED, too, and the run's uploads do not keep it from ending."""
@@ -213,106 +221,8 @@ def test_arguments_of_a_removed_parameter(arguments: str) -> None:
     assert (run.status, run.failure.code) == (TaskStatus.FAILED, "REJECTED")
 
 
-def test_sync_timeout() -> None:
-    """A sync function is interrupted at its limit, past a broad except, and TIMED_OUT says the limit."""
-    caught = []
-
-    def work() -> None:
-        never = threading.Event()
-        while True:
-            try:
-                never.wait(0.005)
-            except Exception as error:  # noqa: BLE001
-                caught.append(error)
-
-    run = end_of(*declare(work, timeout=timedelta(milliseconds=50)))
-
-    assert run.failure is not None
-    assert (run.status, run.failure.code) == (TaskStatus.FAILED, "TIMED_OUT")
-    assert "0.05 seconds" in run.failure.message
-    assert not caught
-
-
-def test_async_timeout() -> None:
-    """An async function is cancelled at its limit, and may clean up."""
-    cleaned = []
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cleaned.append(True)
-
-    run = end_of(*declare(work, timeout=timedelta(milliseconds=50)))
-
-    assert run.failure is not None
-    assert (run.failure.code, cleaned) == ("TIMED_OUT", [True])
-
-
-def test_timeout_is_retried() -> None:
-    """An attempt that timed out counts as one that failed."""
-
-    async def work(task: TaskContext) -> int:
-        if task.attempt == 1:
-            await asyncio.Event().wait()
-        return task.attempt
-
-    run = end_of(*declare(work, timeout=timedelta(milliseconds=50), max_retries=1))
-
-    assert (run.status, run.result) == (TaskStatus.COMPLETED, 2)
-
-
-def test_timeout_error_of_its_own() -> None:
-    """A `TimeoutError` that the function raises is none of ours."""
-
-    async def work() -> None:
-        raise TimeoutError
-
-    run = end_of(*declare(work, timeout=timedelta(minutes=1)))
-
-    assert run.failure is not None
-    assert run.failure.code == "TASK_ERROR"
-
-
-def leave() -> None:
-    sys.exit(3)
-
-
-async def leave_async() -> None:
-    sys.exit(3)
-
-
-def cancel() -> None:
-    raise asyncio.CancelledError
-
-
-async def cancel_async() -> None:
-    raise asyncio.CancelledError
-
-
-def shut_down() -> None:
-    raise Shutdown
-
-
-@pytest.mark.parametrize("function", [leave, leave_async, cancel, cancel_async, shut_down])
-def test_function_that_gives_up(function: Callable[..., Any]) -> None:
-    """`sys.exit`, a cancellation from inside and an interrupt of the queue's end the attempt, not the worker, and others go on."""
-    tasks, task = declare(function)
-
-    @tasks.task()
-    async def other() -> int:
-        return 1
-
-    with inline(tasks):
-        run = task.enqueue().refresh()
-        after = other.enqueue().result(timeout=timedelta(seconds=10))
-
-    assert run.status is TaskStatus.FAILED
-    assert after == 1
-
-
-def test_text_that_utf8_cannot_encode() -> None:
-    """Odd bytes in a message or in a progress message do not keep the run from ending."""
+def test_text_that_utf8_cannot_encode(caplog: pytest.LogCaptureFixture) -> None:
+    """Odd bytes in a message or in a progress message do not keep the run from ending, nor from being logged."""
 
     def work(task: TaskContext) -> None:
         task.progress(1, 2, "file-\udcff")
@@ -323,6 +233,8 @@ def test_text_that_utf8_cannot_encode() -> None:
     assert run.failure is not None
     (run.failure.message + (run.failure.traceback or "") + (run.progress_message or "")).encode()
     assert run.error == "file-\\udcff"
+    assert "file-\\udcff" in caplog.text
+    caplog.text.encode()
 
 
 def test_outcome_of_a_superseded_attempt() -> None:

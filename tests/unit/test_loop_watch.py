@@ -13,6 +13,7 @@ import pytest
 
 from strawberry_tasks.coroutines import CoroutineThread
 from strawberry_tasks.deadline import DeadlineExceeded, await_within
+from tests.patience import SECONDS
 from tests.processes import wait_until
 
 
@@ -28,7 +29,7 @@ def start(coroutines: CoroutineThread, release: threading.Event, label: str) -> 
     """Block the loop until the event is set."""
 
     async def block() -> None:
-        release.wait(30)
+        release.wait(SECONDS)
 
     coroutines.start(block(), label=label, context=contextvars.copy_context())
 
@@ -44,7 +45,7 @@ def test_who_blocks_is_named_once(coroutines: CoroutineThread, caplog: pytest.Lo
     assert coroutines.run(asyncio.sleep(0, "free"), label="next") == "free"
     (record,) = caplog.records
     assert "the culprit has blocked" in record.getMessage()
-    assert "release.wait(30)" in record.getMessage()
+    assert "release.wait(SECONDS)" in record.getMessage()
 
 
 def test_a_loop_at_work_is_not_named(coroutines: CoroutineThread, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,6 +52,8 @@ CONTEXTS = [
     ({"user": None}, None),
     ({"user": ANONYMOUS}, None),
     ({"user": Person(pk=7)}, "7"),
+    ({"user": SimpleNamespace(pk=7, is_active=True)}, "7"),
+    ({"user": SimpleNamespace(pk=7, is_active=False)}, None),
     (SimpleNamespace(user=Person(pk=7)), "7"),
     ({"user": {"id": 7}}, None),
     ({"user": SimpleNamespace(id=8)}, "8"),

@@ -6,7 +6,7 @@ import dataclasses
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strawberry_tasks.snapshot import Failure, Snapshot, from_fields, from_millis, to_fields, to_millis
@@ -47,6 +47,8 @@ snapshots = st.builds(
 )
 
 
+# A machine with other work takes long to make them up.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(snapshots)
 def test_a_snapshot_survives_the_journey(run: Snapshot) -> None:
     """What becomes text comes back as the same snapshot."""

@@ -131,6 +131,9 @@ def test_eta() -> None:
         ({"eta": datetime(2026, 1, 1)}, TaskInputError),  # noqa: DTZ001
         ({"eta": datetime.max.replace(tzinfo=UTC)}, TaskInputError),
         ({"delay": timedelta(1), "eta": datetime(2026, 1, 1, tzinfo=UTC)}, TaskInputError),
+        ({"delay": 5}, TaskInputError),
+        ({"eta": "2026-01-01"}, TaskInputError),
+        ({"expires": 5}, TaskInputError),
         ({"queue": "a b"}, ConfigurationError),
     ],
 )
@@ -204,3 +207,11 @@ def test_function_can_be_called() -> None:
     _, add = declared()
 
     assert add.function(1, 2) == 3
+
+
+def test_task_is_not_called() -> None:
+    """Whoever calls the task itself reads what starts a run, and what calls the function."""
+    _, add = declared()
+
+    with pytest.raises(TypeError, match=r"task 'add': expected enqueue\(…\), .* or function\(…\)"):
+        add(1, 2)

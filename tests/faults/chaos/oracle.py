@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from strawberry_tasks import Snapshot, TaskStatus
-from tests.faults.chaos.plan import COSTLY, UNEVEN, Part, Strike
+from tests.faults.chaos.plan import Part
+from tests.faults.chaos.scene import LEASE, Blow
 from tests.faults.chaos.streams import Event
 from tests.faults.journal import Note
+
+SLACK = LEASE.total_seconds()
+"""Seconds after a fault in which what it has parted may not have come together again."""
 
 
 @dataclass(slots=True)
@@ -32,11 +36,8 @@ class Evidence:
     streams: Mapping[str, Mapping[str, Sequence[Event]]]
     """What each subscriber got of each run."""
 
-    strikes: Sequence[Strike]
-    """The faults."""
-
-    victims: Set[int]
-    """The processes of workers that a fault has struck."""
+    blows: Sequence[Blow]
+    """What the faults did to workers."""
 
     messages: int
     """How many messages are left."""
@@ -46,6 +47,9 @@ class Evidence:
 
     strangers: set[str] = field(default_factory=set)
     """Records of runs whose enqueue was refused."""
+
+    unsettled: Set[str] = frozenset()
+    """The refused runs of which it was said that they may go on."""
 
     errors: Sequence[str] = ()
     """What was raised by an enqueue, refusals aside."""
@@ -72,6 +76,7 @@ class Oracle:
             "streams without the end": self._cut_streams,
             "attempts executed twice": self._twice,
             "executions without a reason": self._unexplained,
+            "refused, yet executed": self._refused,
             "left behind": self._left,
             "enqueues that failed otherwise": lambda: self._evidence.errors,
         }
@@ -137,30 +142,38 @@ class Oracle:
                 yield f"{run_id}: {notes}"
 
     def _unexplained(self) -> Iterator[str]:
-        costly = sum(strike.kind in COSTLY | UNEVEN for strike in self._evidence.strikes)
         for run_id in self._evidence.parts:
-            repeated = self._repeated(run_id)
-            if len(repeated) > costly:
-                yield f"{run_id}: {self._begun[run_id]}, {costly} faults"
-            yield from (
-                f"{note}, of a worker that was well" for note in repeated if note.pid not in self._evidence.victims
-            )
+            left = list(self._evidence.blows)
+            for note, following in self._repeated(run_id):
+                reason = next((blow for blow in left if _explains(blow, note, following)), None)
+                if reason is None:
+                    yield f"{note}, then {following}"
+                else:
+                    left.remove(reason)
+
+    def _refused(self) -> Iterable[str]:
+        return set(self._begun) - set(self._evidence.parts) - self._evidence.unsettled
 
     def _left(self) -> Iterator[str]:
         if self._evidence.messages:
             yield f"{self._evidence.messages} messages"
         yield from self._evidence.immortal
-        # One that a worker got hold of before it could be taken back runs to its end: nobody knew whether it was enqueued.
+        # One that a worker got hold of before it could be taken back runs to its end.
         unseen = self._evidence.strangers - set(self._begun)
         yield from (f"record of {run_id}, which was refused" for run_id in unseen)
 
-    def _repeated(self, run_id: str) -> list[Note]:
-        """Return the attempts that another one followed though they were not meant to fail."""
+    def _repeated(self, run_id: str) -> list[tuple[Note, Note]]:
+        """Return the attempts that another one followed though they were not meant to fail, each with that one."""
         part = self._evidence.parts[run_id]
         failures = 0 if part.hopeless else part.failures
         # A worker that is stopped notes its attempt after the next one has begun elsewhere.
         begun = sorted(self._begun[run_id], key=lambda note: note.attempt)
-        return [note for note in begun[:-1] if note.attempt > failures]
+        return [(note, following) for note, following in pairwise(begun) if note.attempt > failures]
+
+
+def _explains(blow: Blow, note: Note, following: Note) -> bool:
+    """Tell whether a fault struck the worker of an attempt while it ran, or renewed its leases no more."""
+    return note.pid in blow.pids and note.at <= blow.ended + SLACK and following.at >= blow.began
 
 
 def _is_as_meant(run: Snapshot, part: Part) -> bool:

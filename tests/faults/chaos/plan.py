@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 
 COSTLY = frozenset({Kind.KILL_WORKER, Kind.STOP_WORKER, Kind.END_WORKER, Kind.PART_WORKER})
-"""Those that explain attempts that were lost with their worker."""
+"""Those that take a worker's attempts from it."""
 
 UNEVEN = frozenset({Kind.LOSE_ANSWERS})
 """Those that part any worker from the others: whoever has a connection left is heard for once more, whoever has none is not."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Set
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import redis
 
@@ -34,6 +35,19 @@ _FAULTS = {
 
 Way: TypeAlias = "list[Proxy]"
 """A proxy before each server."""
+
+
+class Blow(NamedTuple):
+    """What a fault did to workers."""
+
+    pids: Set[int]
+    """Their processes."""
+
+    began: float
+    """When, in seconds since the epoch."""
+
+    ended: float
+    """When it was over."""
 
 
 class Subscriber(Program):
@@ -64,13 +78,13 @@ class Scene:
         tasks: The tasks, to enqueue and to watch in this process, which goes the same way as everybody.
         journal: What the tasks note.
         streams: What the subscriber's process got.
-        victims: The processes of workers that a fault has struck.
+        blows: What the faults did to workers.
     """
 
     def __init__(self, directory: Path, *, apart: bool = False) -> None:
         self.journal = Journal(directory / "journal")
         self.streams = Streams(directory / "events")
-        self.victims: set[int] = set()
+        self.blows: list[Blow] = []
         self._directory = directory
         self._ids = directory / "ids"
         self._ids.touch()
@@ -108,10 +122,13 @@ class Scene:
 
     def strike(self, strike: Strike) -> None:
         """Let a fault begin and end."""
-        if strike.kind in COSTLY:
-            self.victims |= self._workers[strike.worker].pids
-        elif strike.kind in UNEVEN:
-            self.victims = self.victims.union(*(worker.pids for worker in self._workers))
+        hit = self._workers if strike.kind in UNEVEN else self._workers[strike.worker : strike.worker + 1]
+        pids, began = {pid for worker in hit for pid in worker.pids}, time.time()
+        self._inflict(strike)
+        if strike.kind in COSTLY | UNEVEN:
+            self.blows.append(Blow(pids, began, time.time()))
+
+    def _inflict(self, strike: Strike) -> None:
         if strike.kind in _FAULTS:
             self._disturb(_FAULTS[strike.kind], strike.seconds)
         else:
@@ -175,7 +192,7 @@ class Scene:
     def _end_worker(self, strike: Strike) -> None:
         worker = self._workers[strike.worker]
         worker.send_signal(signal.SIGTERM)
-        wait_until(worker.has_ended, "the end of a worker", 30)
+        wait_until(worker.has_ended, "the end of a worker")
         self._workers[strike.worker] = self._start_worker(strike.worker)
 
     def _part_worker(self, strike: Strike) -> None:

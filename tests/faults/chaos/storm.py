@@ -50,6 +50,7 @@ class Storm:
         self._struck = 0
         self._progress = asyncio.Condition()
         self._errors: list[str] = []
+        self._unsettled: set[str] = set()
         self.refused = 0
 
     async def rage(self) -> Evidence:
@@ -112,8 +113,9 @@ class Storm:
                     failures=part.failures,
                     hopeless=part.hopeless,
                 )
-            except QueueUnavailableError:
+            except QueueUnavailableError as error:
                 self.refused += 1
+                self._unsettled.update(error.unsettled)
             except StrawberryTasksError as error:
                 self._errors.append(repr(error))
             await asyncio.sleep(0.1)
@@ -171,11 +173,11 @@ class Storm:
                 "this process": self._events,
                 "the subscriber": {run_id: elsewhere.get(run_id, []) for run_id in self._shown},
             },
-            strikes=self._plan.strikes,
-            victims=self._scene.victims,
+            blows=self._scene.blows,
             messages=messages,
             immortal=immortal,
             strangers=records - set(self._parts),
+            unsettled=self._unsettled,
             errors=self._errors,
         )
 

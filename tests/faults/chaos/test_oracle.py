@@ -9,15 +9,17 @@ import pytest
 
 from strawberry_tasks import Snapshot, TaskStatus
 from tests.faults.chaos.oracle import Evidence, Oracle
-from tests.faults.chaos.plan import Kind, Part, Strike
+from tests.faults.chaos.plan import Part
+from tests.faults.chaos.scene import Blow
 from tests.faults.chaos.streams import Event
 from tests.faults.journal import Note
 
 PART = Part(is_async=False, steps=0, pace=0, failures=0, hopeless=False, delay=None, cancel_after=None)
 END = Snapshot(id="r", name="play", queue="default", status=TaskStatus.COMPLETED, version=3, attempt=1, result=1)
 STREAM = [Event(1, "PENDING", False), Event(3, "COMPLETED", True)]
-BEGUN = Note("r", 1, "begun", 10)
-KILL = Strike(Kind.KILL_WORKER, 0, 0, 1.0)
+BEGUN = Note("r", 1, "begun", 10, at=100.0)
+AGAIN = Note("r", 2, "begun", 11, at=110.0)
+KILL = Blow({10}, 105.0, 106.0)
 
 
 def evidence() -> Evidence:
@@ -28,8 +30,7 @@ def evidence() -> Evidence:
         ends={"r": END},
         finals={"r": END},
         streams={"a": {"r": STREAM}},
-        strikes=[],
-        victims=set(),
+        blows=[],
         messages=0,
         immortal=[],
     )
@@ -62,10 +63,15 @@ BROKEN: dict[str, list[Callable[[], Evidence]]] = {
     "streams without the end": [lambda: with_stream(STREAM[0]), with_stream],
     "attempts executed twice": [lambda: replace(evidence(), notes=[BEGUN, BEGUN])],
     "executions without a reason": [
-        lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)]),
-        lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)], strikes=[KILL]),
-        lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)], victims={10}),
+        lambda: replace(evidence(), notes=[BEGUN, AGAIN]),
+        lambda: replace(evidence(), notes=[BEGUN, AGAIN], blows=[KILL._replace(pids={11})]),
+        lambda: replace(evidence(), notes=[BEGUN, AGAIN], blows=[KILL._replace(began=50.0, ended=51.0)]),
+        lambda: replace(evidence(), notes=[BEGUN, AGAIN], blows=[KILL._replace(began=111.0, ended=112.0)]),
+        lambda: replace(
+            evidence(), notes=[BEGUN, AGAIN, AGAIN._replace(attempt=3)], blows=[KILL._replace(pids={10, 11})]
+        ),
     ],
+    "refused, yet executed": [lambda: replace(evidence(), notes=[BEGUN, BEGUN._replace(run_id="s")])],
     "left behind": [
         lambda: replace(evidence(), messages=1),
         lambda: replace(evidence(), immortal=["key"]),
@@ -90,9 +96,18 @@ def test_it_finds_what_is_broken(promise: str, broken: Callable[[], Evidence]) -
     assert findings[promise]
 
 
+def test_a_refusal_that_was_not_certain_may_be_executed() -> None:
+    """Where an enqueue could not tell, and said so, a worker may have the run."""
+    executed = replace(evidence(), notes=[BEGUN, BEGUN._replace(run_id="s")], unsettled={"s"}, strangers={"s"})
+
+    findings = Oracle(executed).findings()
+
+    assert findings["refused, yet executed"] == findings["left behind"] == []
+
+
 def test_a_lost_worker_explains_another_attempt() -> None:
     """An attempt that follows a fault which took a worker is nobody's mistake."""
-    repeated = replace(evidence(), notes=[BEGUN, BEGUN._replace(attempt=2)], strikes=[KILL], victims={10})
+    repeated = replace(evidence(), notes=[BEGUN, AGAIN], blows=[KILL])
 
     findings = Oracle(repeated).findings()
 

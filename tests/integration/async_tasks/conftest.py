@@ -14,11 +14,11 @@ from strawberry_tasks import Handle, Snapshot
 from tests.apps.crowd import Crowd
 from tests.apps.scenarios import Gate
 from tests.apps.settings import Settings
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 from tests.programs import Worker
 
 LEASE = timedelta(seconds=2)
-PATIENCE = timedelta(seconds=30)
 
 
 class StartWorker(Protocol):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
 from strawberry_tasks import TaskStatus
 from tests.apps.crowd import Crowd, at_work
 from tests.apps.scenarios import Gate
-from tests.integration.async_tasks.conftest import LEASE, PATIENCE, StartWorker, ended
+from tests.integration.async_tasks.conftest import PATIENCE, StartWorker, ended
 from tests.processes import wait_until
 
 
@@ -18,7 +17,7 @@ def test_a_killed_worker_loses_none_of_hundreds(crowd: Crowd, start_worker: Star
     """All that were in flight are performed again by another worker."""
     worker = start_worker()
     handles = crowd.wait.enqueue_many([(1.5,)] * 300)
-    wait_until(lambda: all(handle.refresh().attempt for handle in handles), "all have begun", 20)
+    wait_until(lambda: all(handle.refresh().attempt for handle in handles), "all have begun")
     running = [handle for handle in handles if handle.refresh().status is TaskStatus.RUNNING]
 
     worker.send_signal(signal.SIGKILL)
@@ -52,21 +51,18 @@ def test_what_does_not_end_in_time_is_given_back(
     handles = crowd.hold.enqueue_many([(gate.path,)] * 60)
     wait_until(lambda: at_work(gate) == 50, "so many have begun")
 
-    told = time.monotonic()
     worker.send_signal(signal.SIGTERM)
     wait_until(worker.has_ended, "the worker ends")
     given_back = {(run.status, run.attempt) for run in (handle.refresh() for handle in handles)}
     canceled = at_work(gate) == 0
     start_worker()
     wait_until(lambda: at_work(gate) == 60, "all have begun again")
-    began_again = time.monotonic() - told
     gate.open()
 
     assert canceled
     assert given_back == {(TaskStatus.RETRYING, 1), (TaskStatus.PENDING, 0)}
     assert {ended(handle).status for handle in handles} == {TaskStatus.COMPLETED}
     assert {(run.attempt, run.given_back) for run in (handle.refresh() for handle in handles)} == {(1, 0), (2, 1)}
-    assert began_again < LEASE.total_seconds() + 3
 
 
 def test_what_does_not_let_itself_be_canceled_is_given_back_all_the_same(
@@ -78,7 +74,7 @@ def test_what_does_not_let_itself_be_canceled_is_given_back_all_the_same(
     wait_until(lambda: at_work(gate) == 1, "it has begun")
 
     worker.send_signal(signal.SIGTERM)
-    wait_until(worker.has_ended, "the worker ends", 15)
+    wait_until(worker.has_ended, "the worker ends")
 
     run = handle.refresh()
     assert (run.status, run.attempt, run.given_back) == (TaskStatus.RETRYING, 1, 1)

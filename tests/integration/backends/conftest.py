@@ -10,7 +10,10 @@ import pytest
 from tests.apps.scenarios import Gate, Scenarios
 from tests.apps.settings import Settings
 from tests.namespaces import fresh_namespace
-from tests.programs import Worker
+from tests.programs import CeleryWorker, Worker
+
+REMOTE = {"dramatiq": "remote", "celery": "by_celery"}
+"""The fixtures of those that have worker processes."""
 
 
 @pytest.fixture(scope="session")
@@ -25,20 +28,38 @@ def remote(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             tasks.close()
 
 
-@pytest.fixture(params=["dramatiq", "thread", "sync"])
+@pytest.fixture(scope="session")
+def by_celery(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenarios]:
+    """The scenarios, performed by a worker of Celery's."""
+    directory = tmp_path_factory.mktemp("celery")
+    with fresh_namespace(redis_url) as namespace:
+        settings = Settings(
+            url=redis_url, namespace=namespace, uploads=directory / "uploads", broker=f"celery+{redis_url}"
+        )
+        log = directory / "worker.log"
+        with (
+            CeleryWorker("tests.apps.scenarios_celery:app", environment=settings.environment, log=log),
+            settings.make_celery() as app,
+        ):
+            tasks = settings.make_tasks(app)
+            yield Scenarios(tasks)
+            tasks.close()
+
+
+@pytest.fixture(params=["dramatiq", "celery", "thread", "sync"])
 def scenarios(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenarios]:
     """The scenarios on each backend."""
-    if request.param == "dramatiq":
-        yield request.getfixturevalue("remote")
+    if request.param in REMOTE:
+        yield request.getfixturevalue(REMOTE[request.param])
     else:
         yield from _local(request.param, tmp_path)
 
 
-@pytest.fixture(params=["dramatiq", "thread"])
+@pytest.fixture(params=["dramatiq", "celery", "thread"])
 def queued(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenarios]:
     """The scenarios on each backend that does not perform a run before `enqueue` returns."""
-    if request.param == "dramatiq":
-        yield request.getfixturevalue("remote")
+    if request.param in REMOTE:
+        yield request.getfixturevalue(REMOTE[request.param])
     else:
         yield from _local(request.param, tmp_path)
 

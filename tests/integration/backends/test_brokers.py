@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-import pika
 import pytest
 from dramatiq.common import dq_name, xq_name
 
@@ -17,11 +14,10 @@ from strawberry_tasks import TaskStatus
 from tests.apps.scenarios import Scenarios
 from tests.apps.settings import Settings
 from tests.namespaces import fresh_namespace
+from tests.patience import PATIENCE
 from tests.programs import Worker
-from tests.requirements import require
+from tests.rabbitmq import delete_rabbitmq_queues, require_rabbitmq
 from tests.servers import RedisServer
-
-PATIENCE = timedelta(seconds=20)
 
 
 @pytest.fixture(
@@ -80,17 +76,6 @@ def _broker(kind: str, redis_url: str, namespace: str, stack: ExitStack) -> str:
         return f"stock+{redis_url}"
     if kind == "redis-elsewhere":
         return stack.enter_context(RedisServer()).url
-    url = os.environ.get("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672")
-    place = urlsplit(url)
-    with socket.socket() as probe:
-        is_there = probe.connect_ex((place.hostname or "127.0.0.1", place.port or 5672)) == 0
-    require("RabbitMQ", is_there, "nobody answers at RABBITMQ_URL, by default amqp://127.0.0.1:5672")
-    stack.callback(_delete_queues, url, namespace)
+    url = require_rabbitmq()
+    stack.callback(delete_rabbitmq_queues, url, namespace, dq_name(namespace), xq_name(namespace))
     return f"stock+{url}"
-
-
-def _delete_queues(url: str, queue: str) -> None:
-    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
-        channel = connection.channel()
-        for name in (queue, dq_name(queue), xq_name(queue)):
-            channel.queue_delete(name)

@@ -13,9 +13,9 @@ import pytest
 from strawberry_tasks import TaskStatus, Viewer
 from strawberry_tasks.errors import TaskFailedError, TaskNotFoundError
 from tests.apps.scenarios import Gate, Measure, Mood, Scenarios, Visit
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 
-PATIENCE = timedelta(seconds=20)
 DELAY = timedelta(milliseconds=300)
 
 ROUNDING = timedelta(milliseconds=10)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ from dramatiq.middleware import Retries, TimeLimit
 from strawberry_tasks import Tasks
 from strawberry_tasks.errors import ConfigurationError, TaskFailedError
 from tests.apps.scenarios import Scenarios
-
-PATIENCE = timedelta(seconds=20)
+from tests.patience import PATIENCE
 
 
 @pytest.fixture

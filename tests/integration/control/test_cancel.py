@@ -9,14 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
 
 from strawberry_tasks import Handle, Snapshot, TaskStatus
 from strawberry_tasks.errors import TaskCanceledError, TaskNotFoundError
 from tests.apps.controlled import Controlled, work_mark
 from tests.apps.scenarios import Gate
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 
-PATIENCE = timedelta(seconds=20)
 HOUR = timedelta(hours=1)
 
 
@@ -42,6 +43,17 @@ def test_a_delayed_run_is_canceled_at_once(controlled: Controlled, gate: Gate) -
     assert (run.status, run.attempt, run.cancel_requested) == (TaskStatus.CANCELED, 0, True)
     with pytest.raises(TaskCanceledError):
         handle.result(PATIENCE)
+
+
+def test_a_delayed_run_leaves_no_message(remote: Controlled, redis_url: str, gate: Gate) -> None:
+    """A worker drops its message soon, and not when it would have been due."""
+    handle = remote.deaf.using(delay=HOUR).enqueue(gate=gate.path)
+    messages = f"{remote.tasks.config.namespace}:queue:{handle.started.queue}:messages"
+
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.hexists(messages, handle.id)
+        handle.cancel()
+        wait_until(lambda: not client.hexists(messages, handle.id), "the end of its message", PATIENCE.total_seconds())
 
 
 async def test_a_run_is_canceled_between_its_retries(controlled: Controlled) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,8 @@ from strawberry_tasks import Tasks, TaskStatus
 from strawberry_tasks.errors import ConfigurationError, TaskInputError
 from tests.apps.controlled import Controlled, work_mark
 from tests.apps.scenarios import Gate
+from tests.patience import PATIENCE
 from tests.processes import wait_until
-
-PATIENCE = timedelta(seconds=30)
 
 
 def gates(directory: Path, count: int) -> list[Gate]:

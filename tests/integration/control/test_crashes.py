@@ -17,10 +17,10 @@ from strawberry_tasks import Handle, Snapshot, TaskStatus
 from tests.apps.controlled import Controlled, work_mark
 from tests.apps.scenarios import Gate
 from tests.apps.settings import Settings
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 from tests.programs import Worker
 
-PATIENCE = timedelta(seconds=30)
 LEASE = timedelta(seconds=2)
 
 NOTICED_WITHIN = LEASE.total_seconds() + 1

@@ -16,10 +16,10 @@ from strawberry_tasks.errors import TaskFailedError
 from tests.apps.controlled import HARD_LIMIT, Controlled, work_mark
 from tests.apps.scenarios import Gate
 from tests.apps.settings import Settings
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 from tests.programs import Worker
 
-PATIENCE = timedelta(seconds=30)
 LEASE = timedelta(seconds=2)
 
 ENDLESS = 300_000_000

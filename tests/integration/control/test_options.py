@@ -16,9 +16,9 @@ from strawberry_tasks.errors import ConfigurationError, TaskInputError
 from tests.apps.controlled import Controlled, work_mark
 from tests.apps.scenarios import Gate
 from tests.apps.settings import User
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 
-PATIENCE = timedelta(seconds=20)
 HOUR = timedelta(hours=1)
 SOON = timedelta(milliseconds=300)
 

@@ -11,9 +11,9 @@ from strawberry_tasks import Handle, Snapshot, Viewer
 from strawberry_tasks.errors import TaskFailedError, TaskNotFoundError, TaskNotRetryableError
 from tests.apps.controlled import Controlled, work_mark
 from tests.apps.scenarios import Gate
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 
-PATIENCE = timedelta(seconds=20)
 HOUR = timedelta(hours=1)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ from strawberry_tasks import TaskStatus
 from tests.apps.controlled import Controlled, work_mark
 from tests.apps.scenarios import Gate
 from tests.apps.settings import Settings
+from tests.patience import PATIENCE
 from tests.processes import wait_until
 from tests.programs import Worker
 
-PATIENCE = timedelta(seconds=20)
 BRIEFLY = ["--worker-shutdown-timeout", "500"]
 
 

@@ -35,3 +35,9 @@ def make_store(request: pytest.FixtureRequest) -> Iterator[MakeStore]:
 def store(make_store: MakeStore) -> Store:
     """A store of each kind that keeps what has ended for an hour."""
     return make_store(timedelta(hours=1))
+
+
+@pytest.fixture
+def hasty(make_store: MakeStore) -> Store:
+    """A store whose leases lapse soon."""
+    return make_store(timedelta(hours=1), timedelta(milliseconds=100))

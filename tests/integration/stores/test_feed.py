@@ -20,9 +20,7 @@ from strawberry_tasks.stores.base import (
     owner_topic,
     run_topic,
 )
-
-SOON = 10.0
-"""Seconds after which a test gives up."""
+from tests.patience import SECONDS
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ async def attach(feed: Feed, *topics: str) -> None:
 
 
 async def receive(feed: Feed) -> Confirmed | Changed:
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(SECONDS):
         return await feed.receive()
 
 

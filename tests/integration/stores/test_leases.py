@@ -1,4 +1,4 @@
-"""What every store promises about attempts whose worker is gone, and about runs that are to stop."""
+"""What every store promises about attempts whose worker is gone."""
 
 from __future__ import annotations
 
@@ -7,80 +7,30 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strawberry_tasks.snapshot import Failure, Snapshot
+from strawberry_tasks.snapshot import Failure
 from strawberry_tasks.status import TaskStatus
 from strawberry_tasks.stores.base import (
-    EXPIRED,
     MAX_SWEPT,
     AttemptId,
     Busy,
-    Change,
     Claim,
     Lease,
-    NewRun,
-    Record,
     Store,
+)
+from tests.integration.stores.runs import (
+    CLOCKS_DIFFER,
+    HOUR,
+    apply,
+    claim,
+    create,
+    running,
+    state,
+    swept,
+    taken_over,
 )
 from tests.processes import wait_until
 
 MakeStore = Callable[..., Store]
-
-SHORT = timedelta(milliseconds=100)
-HOUR = timedelta(hours=1)
-ROUNDING = timedelta(milliseconds=2)
-CLOCKS_DIFFER = timedelta(seconds=2)
-
-
-@pytest.fixture
-def hasty(make_store: MakeStore) -> Store:
-    """A store whose leases lapse soon."""
-    return make_store(HOUR, SHORT)
-
-
-def create(store: Store, run_id: str = "run", **more: object) -> None:
-    store.create(NewRun(**{"id": run_id, "name": "sync", "queue": "q", "arguments": '{"a":1}', **more}))  # type: ignore[arg-type]
-
-
-def claim(store: Store, run_id: str = "run", token: str = "") -> Snapshot:
-    claimed = store.claim(run_id, token=token)
-    assert isinstance(claimed, Claim)
-    return claimed.snapshot
-
-
-def running(store: Store, run_id: str = "run", **more: object) -> AttemptId:
-    create(store, run_id, **more)
-    return AttemptId(run_id, claim(store, run_id).attempt)
-
-
-def state(store: Store, run_id: str = "run") -> Snapshot:
-    (run,) = store.read([run_id])
-    assert run is not None
-    return run
-
-
-def apply(store: Store, attempt: AttemptId, **values: object) -> int | None:
-    delay = timedelta() if values.get("status") is TaskStatus.RETRYING else None
-    return store.apply([Change(run_id=attempt.run_id, attempt=attempt.attempt, values=values, delay=delay)])[0]
-
-
-def swept(store: Store, run_id: str = "run") -> Snapshot:
-    """Sweep until the run is taken from its attempt."""
-    wait_until(lambda: store.sweep() or state(store, run_id).status is not TaskStatus.RUNNING, "the run is swept")
-    return state(store, run_id)
-
-
-def taken_over(store: Store, run_id: str = "run") -> Snapshot:
-    """Claim until the lease of the present attempt has lapsed."""
-    claims: list[Claim] = []
-
-    def try_again() -> bool:
-        claimed = store.claim(run_id)
-        assert claimed is not None
-        claims.extend([claimed] if isinstance(claimed, Claim) else [])
-        return bool(claims)
-
-    wait_until(try_again, "the run can be claimed")
-    return claims[0].snapshot
 
 
 def test_a_leased_run_is_busy(store: Store) -> None:
@@ -247,189 +197,3 @@ def test_a_sweep_is_bounded(hasty: Store) -> None:
     wait_until(lambda: counts.append(len(hasty.sweep())) or sum(counts) == 250, "all runs are swept")
 
     assert max(counts) <= MAX_SWEPT
-
-
-@pytest.mark.parametrize("between_retries", [False, True])
-def test_a_waiting_run_is_canceled_at_once(store: Store, between_retries: bool) -> None:
-    """A run that no worker has ends with the call; it can neither be claimed nor canceled otherwise."""
-    create(store, delay=HOUR)
-    if between_retries:
-        attempt = AttemptId("run", claim(store).attempt)
-        apply(store, attempt, status=TaskStatus.RETRYING, failure=Failure(code="TASK_ERROR", message="no"))
-    version = state(store).version
-
-    record = store.cancel("run")
-
-    run = state(store)
-    assert record is not None
-    assert (record.snapshot, record.arguments) == (run, '{"a":1}')
-    assert (run.status, run.version, run.cancel_requested) == (TaskStatus.CANCELED, version + 1, True)
-    assert (run.failure, run.scheduled_for) == (None, None)
-    assert run.completed_at is not None
-    assert run.expires_at == run.completed_at + HOUR
-    assert store.claim("run") is None
-
-
-def test_a_running_run_is_asked_to_stop(store: Store) -> None:
-    """A run that a worker has goes on with the request noted, and its worker learns of it with the next renewal."""
-    attempt = running(store)
-
-    first = store.cancel("run")
-    second = store.cancel("run")
-
-    assert first == second
-    run = state(store)
-    assert (run.status, run.version, run.cancel_requested) == (TaskStatus.RUNNING, 3, True)
-    assert store.renew([attempt]) == [Lease.CANCELED]
-
-
-def test_a_canceled_run_is_not_retried(store: Store) -> None:
-    """Its attempt may end it in any way, but not have another one."""
-    attempt = running(store, max_retries=3)
-    store.cancel("run")
-
-    retried = apply(store, attempt, status=TaskStatus.RETRYING)
-    canceled = apply(store, attempt, status=TaskStatus.CANCELED)
-
-    assert (retried, canceled) == (None, 4)
-    assert state(store).status is TaskStatus.CANCELED
-
-
-def test_a_canceled_run_may_complete(store: Store) -> None:
-    """A function that finishes before it notices has finished."""
-    attempt = running(store)
-    store.cancel("run")
-
-    apply(store, attempt, status=TaskStatus.COMPLETED)
-
-    assert state(store).status is TaskStatus.COMPLETED
-
-
-def test_a_canceled_run_whose_worker_is_lost_is_canceled(hasty: Store) -> None:
-    """Nobody is left to notice, and no retry follows."""
-    running(hasty, max_retries=3)
-    hasty.cancel("run")
-
-    run = swept(hasty)
-
-    assert (run.status, run.failure) == (TaskStatus.CANCELED, None)
-
-
-@pytest.mark.parametrize("status", [status for status in TaskStatus if status.is_terminal])
-def test_what_has_ended_is_not_canceled(store: Store, status: TaskStatus) -> None:
-    """A terminal run comes back as it is."""
-    apply(store, running(store), status=status)
-    before = state(store)
-
-    record = store.cancel("run")
-
-    assert record is not None
-    assert record.snapshot == before == state(store)
-
-
-def test_what_is_not_there_cannot_be_canceled(store: Store) -> None:
-    """There is nothing to return, and nothing is left behind."""
-    assert store.cancel("nobody") is None
-    assert store.read(["nobody"]) == [None]
-
-
-def test_a_run_can_be_read_with_its_arguments(store: Store) -> None:
-    """Whoever starts a run again gets what it was started with, and the new one tells which it repeats."""
-    create(store)
-    create(store, "again", retry_of="run")
-
-    record = store.load("again")
-
-    assert record is not None
-    assert (record.snapshot, record.arguments) == (state(store, "again"), '{"a":1}')
-    assert record.snapshot.retry_of == "run"
-    assert store.load("nobody") is None
-
-
-def test_a_run_that_is_not_started_in_time_has_failed(hasty: Store) -> None:
-    """A sweep ends it, so that its watchers need no worker for that."""
-    create(hasty, expires=timedelta(milliseconds=50))
-    ended: list[Record] = []
-
-    wait_until(lambda: ended.extend(hasty.sweep()) or ended, "the run is swept")
-
-    run = state(hasty)
-    assert ended == [Record(run, '{"a":1}')]
-    assert (run.status, run.attempt, run.failure) == (TaskStatus.FAILED, 0, EXPIRED)
-    assert run.completed_at is not None
-    assert run.expires_at == run.completed_at + HOUR
-    assert hasty.claim("run") is None
-
-
-def test_a_claim_that_comes_too_late_ends_the_run(store: Store) -> None:
-    """It comes back ended, and with its arguments to release."""
-    created = store.create(NewRun(id="run", name="sync", queue="q", arguments="{}", expires=timedelta()))
-    wait_until(lambda: datetime.now(UTC) > state(store).created_at + ROUNDING, "the time is over")
-
-    claimed = store.claim("run")
-
-    assert isinstance(claimed, Claim)
-    assert (claimed.snapshot.status, claimed.snapshot.failure) == (TaskStatus.FAILED, EXPIRED)
-    assert claimed.snapshot == state(store)
-    assert created.start_by == created.created_at
-
-
-def test_what_was_started_in_time_may_go_on(hasty: Store) -> None:
-    """Neither the first attempt nor a later one is bound by it."""
-    attempt = running(hasty, expires=SHORT)
-    create(hasty, "late", expires=SHORT)
-    apply(hasty, attempt, status=TaskStatus.RETRYING)
-
-    wait_until(lambda: hasty.sweep() or state(hasty, "late").is_terminal, "the other run expires")
-
-    assert state(hasty).status is TaskStatus.RETRYING
-    assert claim(hasty).attempt == 2
-
-
-def test_a_key_stands_for_one_live_run(store: Store) -> None:
-    """While it lives, creating another one of its task and key gives the first; of another task or key, it does not."""
-    first = store.create(NewRun(id="run", name="sync", queue="q", arguments="{}", key="amazon"))
-    attempt = AttemptId("run", claim(store).attempt)
-
-    second = store.create(NewRun(id="second", name="sync", queue="q", arguments="{}", key="amazon"))
-    other_key = store.create(NewRun(id="third", name="sync", queue="q", arguments="{}", key="ebay"))
-    other_task = store.create(NewRun(id="fourth", name="other", queue="q", arguments="{}", key="amazon"))
-
-    assert first.key == "amazon"
-    assert second == state(store)
-    assert [run and run.id for run in store.read(["second"])] == [None]
-    assert (other_key.id, other_task.id) == ("third", "fourth")
-    apply(store, attempt, status=TaskStatus.RETRYING)
-    assert store.create(NewRun(id="second", name="sync", queue="q", arguments="{}", key="amazon")).id == "run"
-
-
-@pytest.mark.parametrize("end", ["complete", "cancel", "discard", "lose", "expire"])
-def test_a_key_is_free_after_the_end(hasty: Store, end: str) -> None:
-    """Whatever has ended the run, the next one of its key starts."""
-    create(hasty, key="amazon", expires=SHORT if end == "expire" else HOUR)
-    if end == "complete":
-        apply(hasty, AttemptId("run", claim(hasty).attempt), status=TaskStatus.COMPLETED)
-    elif end == "cancel":
-        hasty.cancel("run")
-    elif end == "discard":
-        hasty.discard("run")
-    else:
-        if end == "lose":
-            claim(hasty)
-        wait_until(lambda: hasty.sweep() or state(hasty).is_terminal, "the run is swept")
-
-    again = hasty.create(NewRun(id="again", name="sync", queue="q", arguments="{}", key="amazon"))
-
-    assert again.id == "again"
-
-
-def test_tags_and_priority_are_kept(store: Store) -> None:
-    """They come back as they went in."""
-    created = store.create(
-        NewRun(id="run", name="sync", queue="q", arguments="{}", tags=("stock", "hourly"), priority=-3)
-    )
-
-    run = state(store)
-
-    assert run == created
-    assert (run.tags, run.priority) == (("stock", "hourly"), -3)

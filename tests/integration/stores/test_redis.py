@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,8 +16,19 @@ import redis
 
 from strawberry_tasks.errors import StoreUnavailableError
 from strawberry_tasks.status import TaskStatus
-from strawberry_tasks.stores.base import ALL_TOPIC, LIVE_TTL, Change, Changed, Confirmed, NewRun, Store
+from strawberry_tasks.stores.base import (
+    ALL_TOPIC,
+    LIVE_TTL,
+    AttemptId,
+    Change,
+    Changed,
+    Confirmed,
+    Lease,
+    NewRun,
+    Store,
+)
 from strawberry_tasks.stores.redis import RedisStore
+from tests.patience import SECONDS
 from tests.processes import wait_until
 from tests.servers import Fault, Proxy, RedisServer
 
@@ -45,18 +57,6 @@ def store(redis_url: str, namespace: str) -> Iterator[RedisStore]:
     store = RedisStore(redis_url, namespace=namespace, result_ttl=HOUR)
     yield store
     store.close()
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def proxy(server: RedisServer) -> Iterator[Proxy]:
-    with Proxy(server.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -133,6 +133,33 @@ def test_new_runs_push_gone_ones_out_of_the_indexes(redis_url: str, namespace: s
 
     assert client.zcard(f"{namespace}:runs") < 60
     assert client.zcard(f"{namespace}:owner:ann") < 60
+
+
+def test_a_sweep_takes_all_gone_runs_out_of_the_indexes(store: RedisStore, client: redis.Redis, namespace: str) -> None:
+    """However many have expired since, and whoever owned them."""
+    store.create(new_run("present", owner="ann"))
+    gone = [f"gone-{number}" for number in range(2500)]
+    client.zadd(f"{namespace}:kept", {f"{run_id} ann": 1 for run_id in gone})
+    for index in ("runs", "owner:ann"):
+        client.zadd(f"{namespace}:{index}", dict.fromkeys(gone, 1))
+
+    store.sweep()
+
+    assert [client.zcard(f"{namespace}:{index}") for index in ("kept", "runs", "owner:ann")] == [1, 1, 1]
+
+
+def test_a_sweep_leaves_a_run_that_is_kept_for_longer_than_was_noted(
+    store: RedisStore, client: redis.Redis, namespace: str
+) -> None:
+    """A run that was still written to is listed for as long as its record lives."""
+    store.create(new_run("run", owner="ann"))
+    noted = client.zscore(f"{namespace}:kept", "run ann")
+    client.zadd(f"{namespace}:kept", {"run ann": 1})
+
+    store.sweep()
+
+    assert [run.id for run in store.list(owner="ann", first=5).runs] == ["run"]
+    assert abs(float(client.zscore(f"{namespace}:kept", "run ann")) - float(noted)) < 60_000
 
 
 def test_a_list_pushes_gone_runs_out(redis_url: str, namespace: str, client: redis.Redis) -> None:
@@ -285,8 +312,28 @@ async def test_a_quiet_feed_stays(proxied: RedisStore, link: object, monkeypatch
 
     await asyncio.to_thread(proxied.create, new_run())
 
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(SECONDS):
         assert await receiving == Changed(topic=ALL_TOPIC, run_id="run", version=1)
+
+
+def test_a_renewal_never_waits_for_a_new_connection(proxied: RedisStore, proxy: Proxy) -> None:
+    """However many others are busy: over a slow network, connecting takes longer than a short lease may have left."""
+    attempt = AttemptId("run", 1)
+    proxied.create(new_run())
+    proxied.claim("run")
+    proxied.renew([attempt])
+    before = proxy.accepted
+    proxy.fault = Fault.SLOW
+
+    with ThreadPoolExecutor() as pool:
+        others = [pool.submit(proxied.read, ["run"]) for _ in range(3)]
+        wait_until(lambda: proxy.accepted == before + 2, "two to connect, the third has the connection that was idle")
+        assert proxied.renew([attempt]) == [Lease.HELD]
+        accepted = proxy.accepted
+        proxy.fault = Fault.PASS
+
+    assert accepted == before + 2
+    assert all(other.result(SECONDS) for other in others)
 
 
 def test_valkey_urls_are_understood(redis_url: str, namespace: str) -> None:

@@ -14,7 +14,6 @@ from dramatiq.middleware import Retries
 
 from strawberry_tasks.backends.redis_transport import RedisTransport
 from strawberry_tasks.backends.redis_transport.delivery import Delivery
-from tests.servers import Proxy, RedisServer
 
 QUEUE = "q"
 LEASE = timedelta(milliseconds=600)
@@ -66,20 +65,6 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
     """Looks into the server."""
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         yield client
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    """A server to kill."""
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def proxy(server: RedisServer) -> Iterator[Proxy]:
-    """A way to that server which misbehaves."""
-    with Proxy(server.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_a_lapsed_lease_delivers_again_where_it_stood(make_transport: MakeTransp
     assert ids(take(dead)) == ["first"]
     dead.close()
 
-    wait_until(lambda: alive.fetch(QUEUE, 0) is not None and alive.depth(QUEUE).ready, "it was taken back", 2)
+    wait_until(lambda: alive.fetch(QUEUE, 0) is not None and alive.depth(QUEUE).ready, "it was taken back")
     alive.enqueue(message("second"))
 
     assert ids(take(alive)) == ["first", "second"]

@@ -16,6 +16,7 @@ from dramatiq.errors import ConnectionClosed
 
 from strawberry_tasks.backends.redis_transport import RedisTransport
 from tests.integration.transport.conftest import LEASE, QUEUE, MakeTransport, StartWorker, message
+from tests.patience import SECONDS
 from tests.processes import wait_until
 from tests.servers import Fault, Proxy, RedisServer
 
@@ -76,7 +77,7 @@ def test_a_failure_while_redis_is_away_is_retried(
 
     start_worker(proxied)
     fail_once.send()
-    assert fails.wait(5)
+    assert fails.wait(SECONDS)
     wait_until(lambda: time.monotonic() > calls[0] + 2, "the outage is longer than the lease")
     assert direct.depth(QUEUE).in_flight == 1
 
@@ -205,12 +206,12 @@ def test_a_shutdown_gives_back_at_once(make_transport: MakeTransport, start_work
     @dramatiq.actor(broker=leaving, queue_name=QUEUE)
     def wait() -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(SECONDS)
 
     wait.send()
     wait.send()
     worker = start_worker(leaving, threads=1)
-    assert begun.wait(5)
+    assert begun.wait(SECONDS)
     wait_until(lambda: staying.depth(QUEUE).in_flight == 2, "the second one was fetched")
 
     stopping = threading.Thread(target=worker.stop)
@@ -233,11 +234,11 @@ def test_what_does_not_end_in_time_is_given_back(make_transport: MakeTransport, 
     @dramatiq.actor(broker=leaving, queue_name=QUEUE)
     def wait() -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(SECONDS)
 
     wait.send()
     worker = start_worker(leaving)
-    assert begun.wait(5)
+    assert begun.wait(SECONDS)
 
     worker.stop(timeout=50)
 
@@ -276,15 +277,15 @@ def test_a_fetched_message_that_was_lost_is_skipped(transport: RedisTransport, s
     def note(name: str) -> None:
         performed.append(name)
         begun.set()
-        go_on.wait(5)
+        go_on.wait(SECONDS)
 
     note.send("first")
     lost = note.send("second")
     start_worker(transport, threads=1)
-    assert begun.wait(5)
+    assert begun.wait(SECONDS)
     wait_until(lambda: transport.in_flight(lost.message_id), "it was fetched")
-    transport.client.hincrby(f"{transport.namespace}:queue:{QUEUE}:deliveries", lost.message_id, 1)
-    wait_until(lambda: transport.is_lost(lost.message_id), "the loss is known", 2)
+    transport.client.hset(f"{transport.namespace}:queue:{QUEUE}:deliveries", lost.message_id, "another")
+    wait_until(lambda: transport.is_lost(lost.message_id), "the loss is known")
 
     go_on.set()
 
@@ -306,7 +307,7 @@ def test_an_unknown_actor_does_not_stop_the_worker(transport: RedisTransport, st
     transport.enqueue(message("stray", actor="nobody"))
     note.send()
 
-    assert performed.wait(5)
+    assert performed.wait(SECONDS)
     wait_until(lambda: told == ["stray UNKNOWN_ACTOR"], "its owner was told")
     assert [letter.message_id for letter in transport.dead.read(QUEUE)] == ["stray"]
 
@@ -337,3 +338,58 @@ def test_a_worker_is_quiet_where_it_may_not_ask(
         start_worker(direct)
 
     assert not [record for record in caplog.records if "This Redis" in record.message]
+
+
+def test_an_urgent_queue_does_not_wait_for_what_was_fetched(
+    transport: RedisTransport, start_worker: StartWorker
+) -> None:
+    """With its only thread busy and bulk work fetched ahead, a process begins an urgent message as soon as the thread is free."""
+    begun: list[str] = []
+    busy, go_on = threading.Event(), threading.Event()
+
+    def note(name: str) -> None:
+        begun.append(name)
+        busy.set()
+        go_on.wait(SECONDS)
+
+    bulk = dramatiq.actor(note, broker=transport, queue_name=QUEUE, actor_name="bulk")
+    urgent = dramatiq.actor(note, broker=transport, queue_name="urgent", actor_name="urgent")
+    transport.enqueue_many([bulk.message(f"bulk {number}") for number in range(20)])
+    worker = start_worker(transport, threads=1)
+    assert busy.wait(SECONDS)
+    wait_until(lambda: worker.work_queue.qsize() == 1, "more was fetched")
+
+    urgent.send("urgent")
+    wait_until(lambda: worker.work_queue.qsize() == 2, "it was fetched, too")
+    go_on.set()
+
+    wait_until(lambda: is_empty(transport), "all were performed")
+    assert begun[1] == "urgent"
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_urgent_queue_waits_for_one_task_at_the_most(
+    transport: RedisTransport, start_worker: StartWorker, threads: int
+) -> None:
+    """With all threads at bulk work, and more of it fetched, a message of another queue is begun within a task's length."""
+    length = 0.2
+    delays: list[float] = []
+
+    @dramatiq.actor(broker=transport, queue_name=QUEUE)
+    def bulk() -> None:
+        time.sleep(length)
+
+    @dramatiq.actor(broker=transport, queue_name="urgent")
+    def urgent(sent: float) -> None:
+        delays.append(time.monotonic() - sent)
+
+    transport.enqueue_many([bulk.message() for _ in range(500)])
+    worker = start_worker(transport, threads=threads)
+    wait_until(lambda: worker.work_queue.qsize() >= threads, "more was fetched than there are threads")
+
+    for number in range(3):
+        urgent.send(time.monotonic())
+        wait_until(lambda number=number: len(delays) > number, "it was performed")
+    transport.flush(QUEUE)
+
+    assert max(delays) < 2 * length

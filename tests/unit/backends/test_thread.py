@@ -10,8 +10,7 @@ import pytest
 
 from strawberry_tasks import TaskContext, TaskError, Tasks, TaskStatus
 from strawberry_tasks.errors import TaskFailedError
-
-SOON = timedelta(seconds=20)
+from tests.patience import PATIENCE, SECONDS
 
 
 @pytest.fixture
@@ -28,14 +27,14 @@ def test_in_another_thread(tasks: Tasks) -> None:
 
     @tasks.task()
     def work() -> str:
-        assert go_on.wait(10)
+        assert go_on.wait(SECONDS)
         return str(threading.get_ident())
 
     handle = work.enqueue()
     assert handle.started.status is TaskStatus.PENDING
     go_on.set()
 
-    assert handle.result(SOON) != str(threading.get_ident())
+    assert handle.result(PATIENCE) != str(threading.get_ident())
 
 
 def test_several_at_once(tasks: Tasks) -> None:
@@ -44,11 +43,11 @@ def test_several_at_once(tasks: Tasks) -> None:
 
     @tasks.task()
     def work() -> int:
-        return meeting.wait(10)
+        return meeting.wait(SECONDS)
 
     handles = [work.enqueue() for _ in range(4)]
 
-    assert sorted(handle.result(SOON) for handle in handles) == [0, 1, 2, 3]
+    assert sorted(handle.result(PATIENCE) for handle in handles) == [0, 1, 2, 3]
 
 
 def test_retries(tasks: Tasks) -> None:
@@ -60,7 +59,7 @@ def test_retries(tasks: Tasks) -> None:
             raise TaskError("Busy.")
         return task.attempt
 
-    assert work.enqueue().result(SOON) == 3
+    assert work.enqueue().result(PATIENCE) == 3
 
 
 def test_retries_used_up(tasks: Tasks) -> None:
@@ -73,7 +72,7 @@ def test_retries_used_up(tasks: Tasks) -> None:
     handle = work.enqueue()
 
     with pytest.raises(TaskFailedError):
-        handle.result(SOON)
+        handle.result(PATIENCE)
     assert handle.refresh().attempt == 2
 
 
@@ -84,8 +83,8 @@ def test_queues_and_delays(tasks: Tasks) -> None:
     def work(task: TaskContext) -> str:
         return task.queue
 
-    assert work.using(delay=timedelta(milliseconds=20)).enqueue().result(SOON) == "slow"
-    assert work.using(queue="other").enqueue().result(SOON) == "other"
+    assert work.using(delay=timedelta(milliseconds=20)).enqueue().result(PATIENCE) == "slow"
+    assert work.using(queue="other").enqueue().result(PATIENCE) == "other"
 
 
 def test_close_waits_for_what_runs(tasks: Tasks) -> None:
@@ -99,7 +98,7 @@ def test_close_waits_for_what_runs(tasks: Tasks) -> None:
         ended.set()
 
     work.enqueue()
-    assert started.wait(10)
+    assert started.wait(SECONDS)
     tasks.close()
 
     assert ended.is_set()
@@ -112,4 +111,4 @@ async def test_async_task(tasks: Tasks) -> None:
     async def work() -> str:
         return str(threading.get_ident())
 
-    assert await (await work.aenqueue()).aresult(SOON) != str(threading.get_ident())
+    assert await (await work.aenqueue()).aresult(PATIENCE) != str(threading.get_ident())

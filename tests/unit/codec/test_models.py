@@ -13,24 +13,12 @@ import strawberry
 django = pytest.importorskip("django")
 strawberry_django = pytest.importorskip("strawberry_django")
 
-from django.apps import apps  # noqa: E402
-from django.conf import settings  # noqa: E402
-
-if not settings.configured:
-    settings.configure(
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"],
-        USE_TZ=True,
-    )
-if not apps.ready:
-    django.setup()
-
 from django.db import connection, models  # noqa: E402
 from strawberry.scalars import ID  # noqa: E402
 
 from strawberry_tasks.codec import Codec, input_codec, output_codec  # noqa: E402
 from strawberry_tasks.errors import TaskDeclarationError, TaskError, ValueEncodingError  # noqa: E402
+from tests.labels import label  # noqa: E402
 
 
 class Shop(models.Model):
@@ -192,7 +180,7 @@ def test_a_list_of_rows_takes_one_query(django_assert_num_queries: Any) -> None:
     assert loaded == [shops[2], None, shops[0], shops[2]]
 
 
-@pytest.mark.parametrize("value", [None, True, 1.5, "x", object(), [], Ticket, {"pk": 1}], ids=repr)
+@pytest.mark.parametrize("value", [None, True, 1.5, "x", object(), [], Ticket, {"pk": 1}], ids=label)
 def test_what_is_no_row_and_no_key_is_refused(value: object) -> None:
     """The error names the model."""
     with pytest.raises(ValueEncodingError, match="expected Shop"):
@@ -254,7 +242,7 @@ def test_input_types_of_a_model_are_plain_input() -> None:
     assert arrived == ShopInput(name="a")  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize("annotation", [Wanted, Abstract, ShopType], ids=repr)
+@pytest.mark.parametrize("annotation", [Wanted, Abstract, ShopType], ids=label)
 def test_a_model_is_refused_where_graphql_has_no_place_for_it(annotation: object) -> None:
     """Only a parameter itself can be a model."""
     with pytest.raises(TaskDeclarationError):

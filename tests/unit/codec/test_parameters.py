@@ -17,6 +17,7 @@ from strawberry.relay import GlobalID
 from strawberry.scalars import JSON, Base64
 
 from strawberry_tasks.codec import Codec, input_codec
+from tests.labels import label
 
 T = TypeVar("T")
 Fahrenheit = NewType("Fahrenheit", float)
@@ -164,7 +165,7 @@ ROUND_TRIPS = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "value"), ROUND_TRIPS, ids=repr)
+@pytest.mark.parametrize(("annotation", "value"), ROUND_TRIPS, ids=label)
 def test_a_value_arrives_as_it_was(annotation: object, value: object) -> None:
     """What the task gets equals what was passed, and is of the same type."""
     arrived = travel(annotation, value)

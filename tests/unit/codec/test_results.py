@@ -19,6 +19,7 @@ from strawberry.scalars import JSON
 
 from strawberry_tasks.codec import Codec, output_codec
 from strawberry_tasks.errors import ValueEncodingError
+from tests.labels import label
 
 T = TypeVar("T")
 
@@ -138,7 +139,7 @@ ROUND_TRIPS = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "value"), ROUND_TRIPS, ids=repr)
+@pytest.mark.parametrize(("annotation", "value"), ROUND_TRIPS, ids=label)
 def test_a_result_comes_back_as_it_was(annotation: object, value: object) -> None:
     """What is awaited equals what the task returned."""
     made = codec(annotation)
@@ -204,7 +205,7 @@ def test_hidden_fields_are_left_out_behind_an_interface() -> None:
     assert made.publish(data) == {"__typename": "Fruit", "name": "fig"}
 
 
-@pytest.mark.parametrize("data", [{"__typename": "Cow", "name": "x"}, {"name": "x"}, [], 3], ids=repr)
+@pytest.mark.parametrize("data", [{"__typename": "Cow", "name": "x"}, {"name": "x"}, [], 3], ids=label)
 def test_data_of_an_unknown_type_is_not_published(data: Any) -> None:
     """Nobody knows what to hide in it."""
     assert codec(Animal).publish(data) is None
@@ -215,7 +216,7 @@ UNTYPED: list[object] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("annotation", UNTYPED, ids=repr)
+@pytest.mark.parametrize("annotation", UNTYPED, ids=label)
 def test_a_result_may_go_without_a_type(annotation: object) -> None:
     """JSON passes through, and the codec says that it knows no type."""
     made = codec(annotation)

@@ -12,6 +12,7 @@ import pytest
 from sample_app.shop import supplier_client
 from sample_app.shop.supplier_client import CONCURRENCY, TRIES, Page, Supplier
 from strawberry_tasks import TaskError
+from tests.patience import SECONDS
 
 Answer = Callable[[int], Awaitable[httpx.Response]]
 
@@ -82,7 +83,7 @@ async def test_so_many_pages_are_asked_for_at_once() -> None:
         if number > 1:
             if fake.at_once == CONCURRENCY:
                 full.set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SECONDS):
                 await full.wait()
         return page_of(number)
 

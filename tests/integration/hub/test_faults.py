@@ -18,25 +18,11 @@ from strawberry_tasks.status import TaskStatus
 from strawberry_tasks.stores.base import Change, Changed, Confirmed, Feed, NewRun, Store
 from strawberry_tasks.stores.memory import MemoryStore
 from strawberry_tasks.stores.redis import RedisStore
+from tests.patience import SECONDS
 from tests.processes import wait_until
 from tests.servers import Fault, Proxy, RedisServer
 
-SOON = 15.0
-"""Seconds after which a test gives up."""
-
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def proxy(server: RedisServer) -> Iterator[Proxy]:
-    with Proxy(server.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -71,12 +57,12 @@ def end(store: Store, run_id: str = "run") -> None:
 
 
 async def take(states: AsyncGenerator[Snapshot, None]) -> Snapshot:
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(SECONDS):
         return await anext(states)
 
 
 async def rest(states: AsyncGenerator[Snapshot, None]) -> list[Snapshot]:
-    async with asyncio.timeout(SOON), contextlib.aclosing(states):
+    async with asyncio.timeout(SECONDS), contextlib.aclosing(states):
         return [state async for state in states]
 
 
@@ -129,7 +115,7 @@ async def test_a_hanging_link_is_replaced_without_help(proxy: Proxy, store: Redi
     proxy.fault = Fault.BLACK_HOLE
     end(store)
 
-    await asyncio.to_thread(wait_until, lambda: proxy.accepted > accepted, "the hub tries again", SOON)
+    await asyncio.to_thread(wait_until, lambda: proxy.accepted > accepted, "the hub tries again", SECONDS)
     proxy.fault = Fault.PASS
 
     assert [state.version for state in await rest(states)] == [3]

@@ -3,103 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
-import redis
 
-from strawberry_tasks.errors import StoreUnavailableError, TaskNotFoundError
+from strawberry_tasks.errors import TaskNotFoundError
 from strawberry_tasks.hub import Hub
-from strawberry_tasks.snapshot import Failure, Snapshot
+from strawberry_tasks.snapshot import Snapshot
 from strawberry_tasks.status import TaskStatus
-from strawberry_tasks.stores import open_store
-from strawberry_tasks.stores.base import ALL_TOPIC, Change, NewRun, Store, owner_topic, run_topic
-from strawberry_tasks.stores.memory import MemoryStore
+from strawberry_tasks.stores.base import ALL_TOPIC, Store, owner_topic
+from tests.integration.hub.watching import SECONDS, STEPS, Place, change, collect, create, end, take
 from tests.processes import wait_until
-
-SOON = 10.0
-"""Seconds after which a test gives up."""
-
-NEVER = timedelta(hours=1)
-"""No test may pass because of the slow re-read."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A store, and what an observer can tell about the links to it."""
-
-    store: Store
-    topics: Callable[[], set[str]]
-    """The topics that are attached now, by anybody."""
-
-
-@pytest.fixture(params=["memory", "redis"])
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    if request.param == "memory":
-        memory = MemoryStore(result_ttl=timedelta(hours=1))
-        yield Place(memory, lambda: {topic for feed in memory._feeds for topic in feed.topics})
-        return
-    url, namespace = request.getfixturevalue("redis_url"), request.getfixturevalue("namespace")
-    store = open_store(url, namespace=namespace, result_ttl=timedelta(hours=1))
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        yield Place(
-            store,
-            lambda: {name.removeprefix(f"{namespace}:") for name in client.pubsub_channels(f"{namespace}:*")},
-        )
-    store.close()
-
-
-@pytest.fixture
-def store(place: Place) -> Store:
-    return place.store
-
-
-@pytest.fixture
-def hub(store: Store) -> Iterator[Hub]:
-    hub = Hub(store.feed, reread=NEVER, linger=timedelta())
-    yield hub
-    hub.close()
-
-
-def create(store: Store, run_id: str = "run", owner: str | None = "ann") -> None:
-    store.create(NewRun(id=run_id, name="sync", queue="q", arguments="{}", owner=owner, max_retries=1))
-
-
-def change(store: Store, attempt: int = 1, run_id: str = "run", **values: object) -> None:
-    assert store.apply([Change(run_id=run_id, attempt=attempt, values=values)]) != [None]
-
-
-def end(store: Store, run_id: str = "run") -> None:
-    store.claim(run_id)
-    change(store, run_id=run_id, status=TaskStatus.COMPLETED)
-
-
-STEPS: list[Callable[[Store], object]] = [
-    create,
-    lambda store: store.claim("run"),
-    lambda store: change(store, progress=10.0),
-    lambda store: change(store, progress=90.0),
-    lambda store: change(store, status=TaskStatus.RETRYING, failure=Failure(code="TASK_ERROR", message="no")),
-    lambda store: store.claim("run"),
-    lambda store: change(store, 2, progress=30.0),
-    lambda store: change(store, 2, status=TaskStatus.COMPLETED, result=1),
-]
-"""The life of a run; step n gives version n + 1."""
-
-
-async def collect(states: AsyncGenerator[Snapshot, None]) -> list[Snapshot]:
-    async with asyncio.timeout(SOON), contextlib.aclosing(states):
-        return [state async for state in states]
-
-
-async def take(states: AsyncGenerator[Snapshot, None]) -> Snapshot:
-    async with asyncio.timeout(SOON):
-        return await anext(states)
 
 
 @pytest.mark.parametrize("joins_at", range(1, len(STEPS) + 1))
@@ -110,7 +25,7 @@ async def test_whoever_joins_sees_the_present_then_the_rest(store: Store, hub: H
         next(steps)(store)
 
     seen = []
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(SECONDS):
         async for state in hub.watch_run("run"):
             seen.append(state)
             if step := next(steps, None):
@@ -176,7 +91,7 @@ async def test_a_slow_subscriber_gets_the_latest_and_the_end(store: Store, hub: 
     for number in range(100):
         change(store, progress=float(number))
     change(store, status=TaskStatus.COMPLETED)
-    await hub.await_end("run", SOON)
+    await hub.await_end("run", SECONDS)
     rest = await collect(states)
 
     assert len(rest) <= 2
@@ -247,12 +162,12 @@ def test_a_plain_thread_can_wait(store: Store, hub: Hub) -> None:
     """`wait` blocks until the run ends, and returns the terminal state."""
     create(store)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(hub.wait, "run", SOON)
+        waiting = pool.submit(hub.wait, "run", SECONDS)
         end(store)
-        state = waiting.result(SOON)
+        state = waiting.result(SECONDS)
 
     assert state == store.read(["run"])[0]
-    assert hub.wait("run", SOON) == state
+    assert hub.wait("run", SECONDS) == state
 
 
 def test_waiting_has_its_limit(store: Store, hub: Hub) -> None:
@@ -262,7 +177,7 @@ def test_waiting_has_its_limit(store: Store, hub: Hub) -> None:
     with pytest.raises(TimeoutError, match="run has not ended"):
         hub.wait("run", 0.05)
     with pytest.raises(TaskNotFoundError):
-        hub.wait("nobody", SOON)
+        hub.wait("nobody", SECONDS)
 
 
 async def test_awaiting_has_its_limit(store: Store, hub: Hub) -> None:
@@ -272,7 +187,7 @@ async def test_awaiting_has_its_limit(store: Store, hub: Hub) -> None:
     with pytest.raises(TimeoutError, match="run has not ended"):
         await hub.await_end("run", 0.05)
     with pytest.raises(TaskNotFoundError):
-        await hub.await_end("nobody", SOON)
+        await hub.await_end("nobody", SECONDS)
 
 
 def test_two_event_loops_watch_the_same_run(store: Store, hub: Hub) -> None:
@@ -284,14 +199,14 @@ def test_two_event_loops_watch_the_same_run(store: Store, hub: Hub) -> None:
     async def watch() -> list[Snapshot]:
         states = hub.watch_run("run")
         first = await take(states)
-        await asyncio.to_thread(both.wait, SOON)
+        await asyncio.to_thread(both.wait, SECONDS)
         return [first, *await collect(states)]
 
     with ThreadPoolExecutor(2) as pool:
         watching = [pool.submit(asyncio.run, watch()) for _ in range(2)]
-        both.wait(SOON)
+        both.wait(SECONDS)
         change(store, status=TaskStatus.FAILED)
-        streams = [future.result(SOON) for future in watching]
+        streams = [future.result(SECONDS) for future in watching]
 
     assert [[state.version for state in stream] for stream in streams] == [[2, 3], [2, 3]]
 
@@ -305,112 +220,7 @@ def test_a_blocked_loop_delays_nobody_else(store: Store, hub: Hub) -> None:
         await take(states)
         end(store)
         # Blocks this event loop, on purpose.
-        assert hub.wait("run", SOON).is_terminal
+        assert hub.wait("run", SECONDS).is_terminal
         return (await collect(states))[-1]
 
     assert asyncio.run(watch_and_hang()).is_terminal
-
-
-async def test_leaving_leaves_nothing_behind(place: Place, store: Store, hub: Hub) -> None:
-    """Subscribers that are cancelled, close, or are done: no topic stays attached, and the hub's thread ends."""
-    create(store)
-    cancelled = [asyncio.ensure_future(collect(hub.watch_run("run"))) for _ in range(50)]
-    cancelled += [asyncio.ensure_future(collect(hub.watch_all("ann"))) for _ in range(50)]
-    closed = [hub.watch_run("run") for _ in range(50)]
-    for states in closed:
-        await take(states)
-    await asyncio.to_thread(wait_until, lambda: len(place.topics()) == 2, "both topics are attached")
-
-    for task in cancelled:
-        task.cancel()
-    await asyncio.gather(*cancelled, return_exceptions=True)
-    for states in closed:
-        await states.aclose()
-
-    await asyncio.to_thread(wait_until, lambda: not place.topics(), "nothing is attached")
-    await asyncio.to_thread(wait_until, lambda: not _hub_threads(), "the hub's thread has ended")
-
-
-async def test_a_topic_goes_with_its_last_subscriber(place: Place, store: Store, hub: Hub) -> None:
-    """Of two subscribers to a run the first may leave without harm; after the second nobody asks for its changes any more."""
-    create(store)
-    create(store, "other")
-    first, second, other = (hub.watch_run(run_id) for run_id in ("run", "run", "other"))
-    for states in (first, second, other):
-        await take(states)
-
-    await first.aclose()
-    store.claim("run")
-    seen = await take(second)
-    await second.aclose()
-
-    assert seen.version == 2
-    await asyncio.to_thread(wait_until, lambda: place.topics() == {run_topic("other")}, "only the other topic is left")
-    await other.aclose()
-
-
-async def test_a_stream_that_was_never_started_is_nothing(hub: Hub) -> None:
-    """Making an iterator and dropping it starts no thread."""
-    states = hub.watch_run("run")
-
-    await states.aclose()
-
-    assert not _hub_threads()
-
-
-async def test_coming_back_at_once_is_served(store: Store, hub: Hub) -> None:
-    """A subscriber that leaves and returns while its topic is being detached gets its state, each time."""
-    create(store)
-    # Keeps the link open, so that each round meets the same one.
-    other = asyncio.ensure_future(collect(hub.watch_all("nobody")))
-
-    for _ in range(100):
-        states = hub.watch_run("run")
-        assert (await take(states)).version == 1
-        await states.aclose()
-
-    states = hub.watch_run("run")
-    await take(states)
-    store.claim("run")
-    assert (await take(states)).version == 2
-    await states.aclose()
-    other.cancel()
-
-
-def test_a_loop_that_died_is_forgotten(place: Place, store: Store, hub: Hub) -> None:
-    """An event loop that was closed without a word stops nobody else's stream, and its topic goes."""
-    create(store)
-    create(store, "other")
-    loop = asyncio.new_event_loop()
-    states = hub.watch_run("run")
-    loop.run_until_complete(take(states))
-    loop.close()
-
-    end(store)
-
-    end(store, "other")
-    assert hub.wait("other", SOON).is_terminal
-    wait_until(lambda: run_topic("run") not in place.topics(), "the dead subscriber's topic is detached")
-    # Its registration is gone; what is left is a generator that no loop will ever run.
-    with contextlib.suppress(StopIteration):
-        states.aclose().send(None)
-
-
-async def test_closing_ends_who_watches(store: Store, hub: Hub) -> None:
-    """Whoever watches when the hub is closed fails, closing again is harmless, and watching again works."""
-    create(store)
-    states = hub.watch_run("run")
-    await take(states)
-
-    await asyncio.to_thread(hub.close)
-    await asyncio.to_thread(hub.close)
-
-    with pytest.raises(StoreUnavailableError):
-        await take(states)
-    again = hub.watch_run("run")
-    assert (await take(again)).version == 1
-    await again.aclose()
-
-
-def _hub_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "strawberry-tasks-hub"]

@@ -1,0 +1,156 @@
+"""A server that answers, and takes no writes: full, a replica after a failover, or without its replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+
+import pytest
+import redis
+
+from strawberry_tasks import TaskStatus
+from strawberry_tasks.contrib.health import look
+from strawberry_tasks.errors import QueueUnavailableError, StoreUnavailableError
+from strawberry_tasks.stores.redis_link import unavailable
+from strawberry_tasks.stores.workers import WorkerInfo, open_roll
+from tests.apps.scenarios import Gate, Scenarios
+from tests.apps.settings import Settings
+from tests.processes import wait_until
+from tests.programs import Worker
+from tests.servers import RedisServer
+
+AWAY = "waits for the store"
+"""What a worker logs that has an outcome to write and no store."""
+
+pytestmark = pytest.mark.timeout(90)
+
+
+class Refusal(Enum):
+    """Why the server takes no writes: what brings it about, and what ends it."""
+
+    FULL = (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"))
+    REPLICA = (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"))
+    NO_REPLICAS = (("CONFIG", "SET", "min-replicas-to-write", "1"), ("CONFIG", "SET", "min-replicas-to-write", "0"))
+
+
+@pytest.fixture
+def scenarios(server: RedisServer, tmp_path: Path) -> Iterator[Scenarios]:
+    """What enqueues and watches."""
+    tasks = _settings(server, tmp_path).make_tasks()
+    yield Scenarios(tasks)
+    tasks.close()
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_nothing_is_started(scenarios: Scenarios, server: RedisServer, refusal: Refusal) -> None:
+    """As where it does not answer at all; what it keeps can be read meanwhile."""
+    handle = scenarios.add.enqueue(left=2, right=3)
+
+    with _refused(server, refusal):
+        with pytest.raises(QueueUnavailableError):
+            scenarios.add.enqueue(left=2, right=3)
+        with pytest.raises(QueueUnavailableError):
+            scenarios.add.enqueue_many([{"left": 2, "right": 3}] * 3)
+
+        assert handle.refresh().status is TaskStatus.PENDING
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_a_health_check_says_so(scenarios: Scenarios, server: RedisServer, refusal: Refusal) -> None:
+    """Reads are answered, and yet no run can be started here."""
+    assert look(scenarios.tasks).is_live
+
+    with _refused(server, refusal):
+        health = look(scenarios.tasks)
+
+    assert not health.is_live
+    assert f"127.0.0.1:{server.port}" in str(health.error)
+
+
+# One that is full still takes what begins by taking something away.
+@pytest.mark.parametrize("refusal", [Refusal.REPLICA, Refusal.NO_REPLICAS])
+def test_nothing_is_changed(scenarios: Scenarios, server: RedisServer, refusal: Refusal) -> None:
+    """Whoever cancels a run, or claims one, learns that the store is away."""
+    handle = scenarios.add.enqueue(left=2, right=3)
+    store = scenarios.add._environment.runtime().store
+
+    with _refused(server, refusal):
+        with pytest.raises(StoreUnavailableError):
+            handle.cancel()
+        with pytest.raises(StoreUnavailableError):
+            store.claim(handle.id)
+
+        assert handle.refresh().status is TaskStatus.PENDING
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_workers_can_be_looked_at(server: RedisServer, refusal: Refusal) -> None:
+    """Also where one was killed, whose report has expired and would be cleared away by whoever looks."""
+    gone = open_roll(server.url, namespace="test", ttl=timedelta(milliseconds=300))
+    roll = open_roll(server.url, namespace="test", ttl=timedelta(minutes=1))
+    for each, name in ((gone, "gone"), (roll, "here")):
+        started_at = datetime.now(UTC)
+        each.note(WorkerInfo(id=name, host="box", pid=1, queues=[], threads=1, started_at=started_at, runs=[]))
+
+    with _refused(server, refusal):
+        wait_until(lambda: [worker.id for worker in roll.read()] == ["here"], "the other is gone")
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_an_outcome_waits(
+    scenarios: Scenarios, server: RedisServer, gate: Gate, tmp_path: Path, refusal: Refusal
+) -> None:
+    """A task that ends meanwhile is not performed twice, and the log says what is the matter without a flood."""
+    with Worker(
+        "tests.apps.scenarios_worker", environment=_settings(server, tmp_path).environment, log=tmp_path / "worker.log"
+    ) as worker:
+        handle = scenarios.count.enqueue(gate=gate.path)
+        wait_until(lambda: handle.refresh().progress > 0, "some progress")
+
+        with _refused(server, refusal):
+            gate.open()
+            wait_until(lambda: "outcome" in worker.said, "the worker has an outcome to write")
+        wait_until(lambda: handle.refresh().is_terminal, "the end")
+
+    run = handle.refresh()
+    assert (run.status, run.attempt) == (TaskStatus.COMPLETED, 1)
+    assert "Traceback" not in worker.said
+    assert worker.said.count("WARNING") < 20
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+        "BUSY Redis is busy running a script.",
+        "Error running script (call to f_a1): @user_script:7: @user_script: 7: -READONLY You can't write against a read only replica.",
+    ],
+)
+def test_answers_without_a_class(answer: str) -> None:
+    """What redis-py knows as nothing but an error of the server is told apart by its words."""
+    with pytest.raises(StoreUnavailableError, match=r"The task store at here does not answer: "), unavailable("here"):
+        raise redis.ResponseError(answer)
+
+
+def test_errors_of_our_own_stay() -> None:
+    """A script that is wrong is no outage."""
+    with pytest.raises(redis.ResponseError, match="READONLY"), unavailable("here"):
+        raise redis.ResponseError("wrong number of arguments: READONLY")
+
+
+@contextmanager
+def _refused(server: RedisServer, refusal: Refusal) -> Iterator[None]:
+    begin, end = refusal.value
+    with redis.Redis.from_url(server.url) as client:
+        client.execute_command(*begin)
+        try:
+            yield
+        finally:
+            client.execute_command(*end)
+
+
+def _settings(server: RedisServer, directory: Path) -> Settings:
+    return Settings(url=server.url, namespace="test", uploads=directory / "uploads")
