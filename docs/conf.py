@@ -2,6 +2,13 @@
 
 from importlib.metadata import version as installed_version
 
+import django
+from django.conf import settings
+
+# What is in `strawberry_tasks.django` can be imported only where Django is set up.
+settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "strawberry_tasks.django"])
+django.setup()
+
 project = "strawberry_tasks"
 author = "strawberry_tasks contributors"
 copyright = author
