@@ -17,6 +17,9 @@ SEED ?=
 # More for pytest, e.g. ARGS="-k upload -x".
 ARGS ?=
 
+# How many processes run tests; most of them wait.
+PROCESSES ?= 4
+
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -31,7 +34,7 @@ demo: $(VENV)/.demo ## Try it: a page with live tasks (PORT=8000, REDIS_URL=, DA
 	@exec $(BIN)/python -m sample_app.demo --end-with-parent
 
 test: $(VENV)/.dev ## Run all tests (ARGS= for pytest)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
 
 chaos: $(VENV)/.dev ## Let faults strike thousands of runs (RUNS=10000 FAULTS=20 SEED=)
 	$(BIN)/python -m tests.faults.chaos --runs $(RUNS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
@@ -80,7 +83,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.venv
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.venv
 	@echo 'Installing what development needs …'
-	$(BIN)/python -m pip install --quiet -e '.[django,embedded,asgi,demo]' --group dev
+	$(BIN)/python -m pip install --quiet -e '.[demo]' --group dev
 	@$(BIN)/python -m compileall -q strawberry_tasks sample_app
 	@touch $@ $(VENV)/.demo
 
