@@ -35,9 +35,9 @@ def hang(proxy: Proxy) -> None:
 
 
 def come_back(proxy: Proxy) -> None:
-    """End the fault."""
-    proxy.cut()
+    """End the fault, for those who connect anew."""
     proxy.fault = Fault.PASS
+    proxy.cut()
 
 
 away = pytest.mark.parametrize("away", [refuse, hang])
@@ -90,22 +90,25 @@ def test_a_failure_while_redis_is_away_is_retried(
 
 @away
 def test_a_success_while_redis_is_away_is_not_repeated(
-    proxied: RedisTransport, direct: RedisTransport, proxy: Proxy, start_worker: StartWorker, away: Away
+    make_transport: MakeTransport, server: RedisServer, proxy: Proxy, start_worker: StartWorker, away: Away
 ) -> None:
     """A task that succeeds during an outage, shorter than its lease, runs once."""
+    proxied, direct = (make_transport(url, lease=timedelta(seconds=6)) for url in (proxy.url, server.url))
     calls: list[float] = []
 
     @dramatiq.actor(broker=proxied, queue_name=QUEUE)
     def succeed() -> None:
+        if not calls:
+            away(proxy)
         calls.append(time.monotonic())
-        away(proxy)
 
     start_worker(proxied)
-    start_worker(direct)
     succeed.send()
     wait_until(lambda: calls, "the task runs")
-    # The other worker knows no such actor: it would bury the message if it got it.
-    wait_until(lambda: time.monotonic() > calls[0] + 0.7, "the outage")
+    # It knows no such actor: it would bury the message if it got it.
+    direct.declare_queue(QUEUE)
+    start_worker(direct)
+    wait_until(lambda: time.monotonic() > calls[0] + 1.5, "the outage")
 
     come_back(proxy)
 
@@ -119,15 +122,23 @@ def test_a_success_while_the_whole_server_is_away_is_not_repeated(
 ) -> None:
     """After an outage for everybody, longer than the lease, the holder comes before those who would take over."""
     calls: list[float] = []
+    begun, go_on = threading.Event(), threading.Event()
 
     @dramatiq.actor(broker=proxied, queue_name=QUEUE)
     def succeed() -> None:
+        begun.set()
+        go_on.wait(SECONDS)
+        if not calls:
+            server.kill()
         calls.append(time.monotonic())
-        server.kill()
 
     start_worker(proxied)
-    start_worker(direct)
     succeed.send()
+    assert begun.wait(SECONDS)
+    # It knows no such actor: it would bury the message if it got it.
+    direct.declare_queue(QUEUE)
+    start_worker(direct)
+    go_on.set()
     wait_until(lambda: calls and time.monotonic() > calls[0] + 1.5, "the outage is longer than the lease")
 
     server.start()
