@@ -6,7 +6,7 @@ import threading
 import time
 from functools import cache
 
-LONG = 0.5
+LONG = 0.2
 """From how many seconds on a pause of this process counts; leases and limits in tests are longer."""
 
 _TICK = 0.02

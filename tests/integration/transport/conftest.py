@@ -14,6 +14,7 @@ from dramatiq.middleware import Retries
 
 from strawberry_tasks.backends.redis_transport import RedisTransport
 from strawberry_tasks.backends.redis_transport.delivery import Delivery
+from tests.servers import RedisServer
 
 QUEUE = "q"
 LEASE = timedelta(milliseconds=600)
@@ -39,6 +40,10 @@ def ids(deliveries: list[Delivery]) -> list[str]:
     return [delivery.message_id for delivery in deliveries]
 
 
+def is_empty(transport: RedisTransport) -> bool:
+    return transport.do_qsize(QUEUE) == 0
+
+
 @pytest.fixture
 def make_transport(redis_url: str, namespace: str) -> Iterator[MakeTransport]:
     """Make transports in one namespace: each stands for a process."""
@@ -58,6 +63,12 @@ def make_transport(redis_url: str, namespace: str) -> Iterator[MakeTransport]:
 def transport(make_transport: MakeTransport) -> RedisTransport:
     """One transport."""
     return make_transport()
+
+
+@pytest.fixture
+def direct(make_transport: MakeTransport, server: RedisServer) -> RedisTransport:
+    """A transport beside the proxy."""
+    return make_transport(server.url, lease=timedelta(seconds=1))
 
 
 @pytest.fixture
