@@ -129,6 +129,14 @@ class GraphQLSocket:
         """End an operation."""
         await self._send({"id": key, "type": self._words.stop})
 
+    def pause(self) -> None:
+        """Read nothing more from the network."""
+        self._connection.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Go on after `pause`."""
+        self._connection.transport.resume_reading()
+
     async def drop(self) -> None:
         """Lose the connection without a word."""
         self._connection.transport.abort()
