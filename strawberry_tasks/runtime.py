@@ -20,6 +20,7 @@ from .hub import Hub
 from .io_threads import IoThreads
 from .keeper import Keeper
 from .log import Log, Sender
+from .outage import Outage
 from .progress import ProgressFlusher
 from .snapshot import Snapshot
 from .stores.base import Store
@@ -74,6 +75,7 @@ class Runtime:
 
     __slots__ = (
         "_find",
+        "_outage",
         "async_attempts",
         "backend",
         "control",
@@ -106,6 +108,7 @@ class Runtime:
         self.async_attempts = AsyncAttempts(self, concurrency=config.async_concurrency)
         self.io = IoThreads(self.surroundings)
         self._find = find
+        self._outage = Outage(logger)
 
     async def off_loop(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function that does I/O without blocking the running event loop; context variables are passed on.
@@ -126,7 +129,9 @@ class Runtime:
         try:
             self.control.sweep()
         except StoreUnavailableError as error:
-            logger.warning("The store was not swept: %s", error)
+            self._outage.note("The store is not swept: %s", error)
+        else:
+            self._outage.end("The store is swept again.")
         self.tend_log()
 
     def tend_log(self) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from strawberry_tasks import Tasks
 from tests.integration.leftovers import measure
 from tests.servers import RedisServer
 
@@ -34,3 +35,20 @@ def test_expired_runs_leave_nothing(
     assert ended.memory > before.memory
     assert after.keys == 0
     assert after.memory < before.memory + most
+
+
+def test_an_outage_is_told_once(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Though the worker goes on trying; and so is its end."""
+    caplog.set_level(logging.INFO, logger="strawberry_tasks.runtime")
+    tasks = Tasks(server.url)
+    server.kill()
+    tasks.runtime().tend()
+    tasks.runtime().tend()
+    server.start()
+    tasks.runtime().tend()
+    tasks.runtime().tend()
+    tasks.close()
+
+    away, back = (record.getMessage() for record in caplog.records)
+    assert away.startswith("The store is not swept: The task store at 127.0.0.1:")
+    assert back == "The store is swept again."
