@@ -35,12 +35,17 @@ class Program:
         self._command = [sys.executable, "-m", *words]
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
         self._log = log
+        self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def said(self) -> str:
         """All that it has printed so far."""
         return self._log.read_text() if self._log.exists() else ""
+
+    def has_said(self, words: str) -> bool:
+        """Tell whether it has printed this since it was last started."""
+        return words in self.said[self._said_before :]
 
     def is_ready(self) -> bool:
         """Tell whether it does its work now."""
@@ -68,6 +73,7 @@ class Program:
         return self._has_ended
 
     def __enter__(self) -> Self:
+        self._said_before = len(self.said)
         with self._log.open("ab") as output:
             self._process = start_watched(
                 self._command, environment=self._environment, directory=ROOT, output=output, grace=GRACE
@@ -115,7 +121,7 @@ class Worker(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it consumes messages."""
-        return "is ready for action" in self.said
+        return self.has_said("is ready for action")
 
 
 class ManagedWorker(Program):
@@ -133,7 +139,7 @@ class ManagedWorker(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it consumes messages."""
-        return "is ready for action" in self.said
+        return self.has_said("is ready for action")
 
 
 class CeleryWorker(Program):
@@ -156,7 +162,7 @@ class CeleryWorker(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it consumes messages."""
-        return " ready." in self.said
+        return self.has_said(" ready.")
 
 
 class DjangoWorker(Program):
@@ -175,7 +181,7 @@ class DjangoWorker(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it looks for tasks."""
-        return self._ready in self.said
+        return self.has_said(self._ready)
 
 
 class Web(Program):

@@ -18,7 +18,7 @@ class ProjectWorker(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it consumes messages."""
-        return "is ready for action" in self.said
+        return self.has_said("is ready for action")
 
 
 def test_the_command_line_sets_django_up(redis_url: str, namespace: str, tmp_path: Path) -> None:

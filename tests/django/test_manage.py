@@ -65,7 +65,7 @@ class Managed(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it has said so."""
-        return self._ready in self.said
+        return self.has_said(self._ready)
 
 
 class Project:

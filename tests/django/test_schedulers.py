@@ -36,7 +36,7 @@ class Scheduler(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it has begun."""
-        return "Scheduling" in self.said
+        return self.has_said("Scheduling")
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class Part(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it has said so."""
-        return self._ready in self.said
+        return self.has_said(self._ready)
 
 
 class Nginx:

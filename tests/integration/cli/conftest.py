@@ -34,7 +34,7 @@ class CommandedWorker(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it consumes messages."""
-        return "is ready for action" in self.said
+        return self.has_said("is ready for action")
 
 
 @pytest.fixture

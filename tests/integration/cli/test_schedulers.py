@@ -33,7 +33,7 @@ class Scheduler(Program):
 
     def is_ready(self) -> bool:
         """Tell whether it schedules."""
-        return f"Scheduling {APP}: five, four, one, three, two." in self.said
+        return self.has_said(f"Scheduling {APP}: five, four, one, three, two.")
 
 
 @pytest.fixture
