@@ -18,7 +18,7 @@ SEED ?=
 ARGS ?=
 
 # How many processes run tests; most of them wait.
-PROCESSES ?= 4
+PROCESSES ?= 5
 
 .DEFAULT_GOAL := help
 
@@ -34,7 +34,7 @@ demo: $(VENV)/.demo ## Try it: a page with live tasks (PORT=8000, REDIS_URL=, DA
 	@exec $(BIN)/python -m sample_app.demo --end-with-parent
 
 test: $(VENV)/.dev ## Run all tests (ARGS= for pytest)
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/.dev ## Let faults strike thousands of runs (RUNS=10000 FAULTS=20 SEED=)
 	$(BIN)/python -m tests.faults.chaos --runs $(RUNS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))

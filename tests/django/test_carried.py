@@ -19,7 +19,6 @@ from tests.servers import RedisServer
 pytest.importorskip("django_tasks_db", reason="needs the dependency group `adapters`, which goes not with all versions")
 pytest.importorskip("django_tasks_rq", reason="needs the dependency group `adapters`, which goes not with all versions")
 
-pytestmark = pytest.mark.timeout(180)
 
 LEASE = 2
 """Seconds without a word from its worker after which an attempt is lost."""

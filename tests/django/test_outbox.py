@@ -129,7 +129,6 @@ def test_a_task_that_this_worker_does_not_know_waits_for_another(
     assert handles[1].refresh().version == 1
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("count", [6, pytest.param(50, marks=pytest.mark.slow)])
 def test_web_processes_are_killed_between_commit_and_send(server: RedisServer, tmp_path: Path, count: int) -> None:
     """Each of their runs is performed, and none twice; also of those that were killed right after they had sent."""

@@ -16,7 +16,6 @@ SAME = ("test_log.py", "test_commit.py", "test_outbox.py", "test_connections.py"
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(180)
 def test_what_holds_on_sqlite_holds_there() -> None:
     """The same tests pass."""
     url = os.environ.get("TEST_DATABASE_URL", "")

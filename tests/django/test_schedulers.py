@@ -19,7 +19,7 @@ from tests.programs import Program
 
 SECOND = timedelta(seconds=1)
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Scheduler(Program):

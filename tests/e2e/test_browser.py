@@ -27,7 +27,7 @@ RECORD_BAR = """() => {
   new MutationObserver(note).observe(document.getElementById("run-list"), changes);
 }"""
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
 @contextmanager

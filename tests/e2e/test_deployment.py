@@ -33,8 +33,6 @@ SECRETS = {"SECRET_KEY": "of a test", "POSTGRES_PASSWORD": "of a test"}
 
 SYNC = 'mutation { syncInventory(provider: "AMAZON") { id } }'
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @cache
 def compose() -> Any:

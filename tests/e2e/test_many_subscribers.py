@@ -23,8 +23,6 @@ PACE = 0.5
 """Seconds between two steps of a run; each one is an event for ten subscribers."""
 WATCH = "subscription ($id: ID!) { taskProgress(taskId: $id) { id status isTerminal version progressCurrent } }"
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 def busy_site(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

@@ -18,7 +18,7 @@ from tests.sites import Site
 
 CLIENTS = Path(__file__).parent / "interop"
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.node
 
 RunClient = Callable[[str], list[dict[str, Any]]]
 

@@ -16,7 +16,7 @@ SCHEDULES = "/admin/strawberry_tasks/taskschedule/"
 SYNC = "mutation ($provider: String!) { syncInventory(provider: $provider) { id } }"
 REPORT = "mutation ($start: Date!, $end: Date!) { salesReport(start: $start, end: $end) { id } }"
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

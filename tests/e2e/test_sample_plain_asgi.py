@@ -16,8 +16,6 @@ from tests.programs import Web, Worker
 
 WATCH = "subscription ($id: ID!) { taskProgress(taskId: $id) { status progress result } }"
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:

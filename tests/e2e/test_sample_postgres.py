@@ -9,7 +9,7 @@ import pytest
 from tests.databases import fresh_postgres
 from tests.shops import Shop, running_shop
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")

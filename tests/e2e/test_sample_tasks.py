@@ -19,8 +19,6 @@ from tests.shops import Shop, Visitor
 
 HEADER = "sku,name,category,price,stock\n"
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 def visitor(shop: Shop) -> Iterator[Visitor]:

@@ -19,8 +19,6 @@ START = """mutation { salesReport(start: "2024-01-01", end: "2024-01-31", groupB
 OWN = "{ tasks { nodes { id } } }"
 WATCH = "subscription ($id: ID!) { taskProgress(taskId: $id) { id status } }"
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def start(shop: Shop, user: str | None) -> str:
     """Start a run as somebody, and return its id once it has ended."""

@@ -227,10 +227,10 @@ class Incident:
     async def _look_back(self) -> Aftermath:
         stage, stories = self._stage, self._stories
         with contextlib.suppress(AssertionError):
-            await self._until(lambda: stage.messages() == 0, "the messages to be gone", 20)
+            await self._until(lambda: stage.messages() == 0, "the messages to be gone")
         known = {story.handle.id for story in [*stories.values(), *self._set_aside] if story.handle is not None}
         with contextlib.suppress(AssertionError):
-            await self._until(lambda: stage.records() <= known, "the refused runs to be gone", 20)
+            await self._until(lambda: stage.records() <= known, "the refused runs to be gone")
         for story in stories.values():
             if story.handle is not None:
                 story.executions = stage.journal.executions(story.handle.id)

@@ -6,8 +6,6 @@ import asyncio
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
-
 from strawberry_tasks import Handle, Snapshot, TaskStatus
 from tests.apps.scenarios import Gate
 from tests.faults.stage import Stage
@@ -15,8 +13,6 @@ from tests.patience import SECONDS
 from tests.processes import wait_until
 
 STEPS = 8
-
-pytestmark = pytest.mark.timeout(90)
 
 
 async def test_it_gets_the_present_state_then_the_news_then_the_end(tmp_path: Path) -> None:
@@ -75,4 +71,4 @@ def _watch(handle: Handle[int]) -> tuple[asyncio.Task[list[Snapshot]], asyncio.F
 
 
 async def _until(condition: object, what: str) -> None:
-    await asyncio.to_thread(wait_until, condition, what, 20)  # type: ignore[arg-type]
+    await asyncio.to_thread(wait_until, condition, what)  # type: ignore[arg-type]

@@ -23,8 +23,6 @@ from tests.servers import Fault, Proxy, RedisServer
 
 CONTENT = b"sku,stock\n"
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> Path:

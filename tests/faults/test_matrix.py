@@ -14,8 +14,6 @@ from tests.faults.afflictions import LONG, OF_ONE, PARTED, PARTED_FROM_QUEUE, SH
 from tests.faults.incident import BUSY, Aftermath, Incident, Moment, Story
 from tests.faults.stage import Exposed, Stage
 
-pytestmark = pytest.mark.timeout(180)
-
 Case = tuple[Affliction, Exposed]
 
 CASES: list[Case] = [

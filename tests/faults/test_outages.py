@@ -22,7 +22,6 @@ from tests.servers import Fault, Proxy, RedisServer
 AWAY = "waits for the store"
 """What a worker logs that has an outcome to write and no store."""
 
-pytestmark = pytest.mark.timeout(90)
 
 StartWorker = Callable[[str], Worker]
 
@@ -76,7 +75,7 @@ async def test_the_end_comes_though_a_task_finished_without_redis(
         await _wait_for_progress(states)
         await asyncio.to_thread(server.kill)
         gate.open()
-        await asyncio.to_thread(wait_until, lambda: AWAY in worker.said, "the worker's loss of Redis", 20)
+        await asyncio.to_thread(wait_until, lambda: AWAY in worker.said, "the worker's loss of Redis")
         await asyncio.to_thread(server.start)
 
     _assert_complete(states)
@@ -172,7 +171,7 @@ async def _lose_redis(worker: Worker, proxy: Proxy, gate: Gate, fault: Fault) ->
     if fault is Fault.REFUSE:
         proxy.cut()
     gate.open()
-    await asyncio.to_thread(wait_until, lambda: AWAY in worker.said, "the worker's loss of Redis", 20)
+    await asyncio.to_thread(wait_until, lambda: AWAY in worker.said, "the worker's loss of Redis")
     proxy.cut()
     proxy.fault = Fault.PASS
 

@@ -25,8 +25,6 @@ from tests.servers import RedisServer
 AWAY = "waits for the store"
 """What a worker logs that has an outcome to write and no store."""
 
-pytestmark = pytest.mark.timeout(90)
-
 
 class Refusal(Enum):
     """Why the server takes no writes: what brings it about, and what ends it."""

@@ -26,8 +26,6 @@ CLIENTS = 5
 
 State = dict[str, Any]
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture
 def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
@@ -123,7 +121,7 @@ async def _kill(web: Web) -> None:
 
 
 async def _until(condition: Any, what: str) -> None:
-    await asyncio.to_thread(wait_until, condition, what, 20)
+    await asyncio.to_thread(wait_until, condition, what)
 
 
 def _assert_complete(states: list[State]) -> None:

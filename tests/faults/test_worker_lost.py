@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from strawberry_tasks import TaskStatus
 from tests.faults.stage import Stage
 from tests.faults.worker_lost import measure
@@ -15,7 +13,6 @@ LEASE = timedelta(seconds=1.5)
 TIMES = 3
 
 
-@pytest.mark.timeout(90)
 async def test_watchers_know_within_a_lease_and_a_second(tmp_path: Path) -> None:
     """After a SIGKILL a watcher gets news within the lease plus one second, and the run is at work one second later."""
     with Stage(tmp_path, lease=LEASE) as stage:

@@ -19,8 +19,6 @@ from tests.servers import Fault
 TOO_LATE = "came too late"
 """What a worker says whose outcome was refused."""
 
-pytestmark = pytest.mark.timeout(90)
-
 
 class Zombie(NamedTuple):
     """A stopped worker with one thread, whose function has ended, and the run that another worker has by now."""

@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 pytest.importorskip("mypy", reason="the version matrix runs without it; `make test` has it")
 
 # The first run after a change checks all that the package imports.
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.joinpath("tests", "typing").glob("*.py")), ids=lambda path: path.stem)

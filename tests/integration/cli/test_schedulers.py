@@ -65,9 +65,7 @@ def expected(tasks: Tasks, name: str, first: datetime, last: datetime) -> list[s
     return ids
 
 
-@pytest.mark.parametrize(
-    "seconds", [6, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(150)])], ids=["short", "long"]
-)
+@pytest.mark.parametrize("seconds", [6, pytest.param(60, marks=[pytest.mark.slow])], ids=["short", "long"])
 def test_each_fire_is_made_once_whoever_dies(settings: Settings, tmp_path: Path, seconds: int) -> None:
     """Three schedulers, five schedules, one second; one is killed, and started again."""
     tasks = settings.make_tasks()
@@ -80,11 +78,11 @@ def test_each_fire_is_made_once_whoever_dies(settings: Settings, tmp_path: Path,
         ]
         for victim in schedulers[: 1 if seconds < 10 else 3]:
             before = len(fires(tasks)["one"])
-            wait_until(lambda before=before: len(fires(tasks)["one"]) >= before + seconds // 3, "fires", 90)  # type: ignore[misc]
+            wait_until(lambda before=before: len(fires(tasks)["one"]) >= before + seconds // 3, "fires")  # type: ignore[misc]
             victim.send_signal(signal.SIGKILL)
             wait_until(victim.has_ended, "its end")
             victim.restart()
-        wait_until(lambda: len(fires(tasks)["one"]) >= seconds, "all fires", 90)
+        wait_until(lambda: len(fires(tasks)["one"]) >= seconds, "all fires", seconds + 60)
 
     for name, runs in fires(tasks).items():
         assert len(runs) >= seconds - 1
