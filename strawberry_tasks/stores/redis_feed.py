@@ -48,6 +48,8 @@ class RedisFeed:
         self._connection = pool.make_connection()  # type: ignore[no-untyped-call]
         with unavailable(self._address):
             await self._connection.connect()
+        # A server that still loads takes subscriptions, and knows no run.
+        await self.read([""])
 
     async def attach(self, *topics: str) -> None:
         """Ask for the changes of these topics."""

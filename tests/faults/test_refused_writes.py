@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -123,24 +124,31 @@ def test_an_outcome_waits(
 def test_a_server_that_loads_what_it_kept_is_away(scenarios: Scenarios, server: RedisServer) -> None:
     """It answers, and knows nothing yet; nobody takes that for a run that is gone."""
     handle = scenarios.add.enqueue(left=2, right=3)
-    with redis.Redis.from_url(server.url) as client, client.pipeline(transaction=False) as pipeline:
-        for number in range(40_000):
-            pipeline.set(f"ballast:{number}", number)
-        pipeline.execute()
-    server.kill()
-    server.launch(key_load_delay=20)
-    with redis.Redis.from_url(server.url) as client:
-        wait_until(lambda: _is_loading(client), "the server loads")
 
+    with _loading(server) as is_loading:
         with pytest.raises(StoreUnavailableError):
             handle.refresh()
         with pytest.raises(QueueUnavailableError):
             scenarios.add.enqueue(left=2, right=3)
-        assert _is_loading(client)
+        assert is_loading()
 
-    wait_until(server.answers, "the server has loaded")
     assert handle.refresh().status is TaskStatus.PENDING
     assert scenarios.add.enqueue(left=2, right=3).refresh().status is TaskStatus.PENDING
+
+
+async def test_a_watcher_waits_until_a_server_has_loaded(
+    scenarios: Scenarios, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though a server that loads takes subscriptions: the log tells of one outage, and the next state arrives."""
+    handle = await scenarios.add.aenqueue(left=2, right=3)
+    states = handle.updates()
+    await anext(states)
+
+    await asyncio.to_thread(_restart, server)
+    await handle.acancel()
+
+    assert (await anext(states)).status is TaskStatus.CANCELED
+    assert caplog.text.count("The link to the store is lost") == 1
 
 
 @pytest.mark.parametrize(
@@ -181,6 +189,26 @@ def _fail_to_save(server: RedisServer, client: redis.Redis) -> None:
     (server.directory / "dump.rdb").mkdir()
     client.bgsave()
     wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "saving fails")
+
+
+@contextmanager
+def _loading(server: RedisServer) -> Iterator[Callable[[], bool]]:
+    """Restart the server with so much to load that it takes seconds; at the end of the block, wait until it has."""
+    with redis.Redis.from_url(server.url) as client, client.pipeline(transaction=False) as pipeline:
+        for number in range(40_000):
+            pipeline.set(f"ballast:{number}", number)
+        pipeline.execute()
+    server.kill()
+    server.launch(key_load_delay=20)
+    with redis.Redis.from_url(server.url) as client:
+        wait_until(lambda: _is_loading(client), "the server loads")
+        yield lambda: _is_loading(client)
+    wait_until(server.answers, "the server has loaded")
+
+
+def _restart(server: RedisServer) -> None:
+    with _loading(server):
+        pass
 
 
 def _is_loading(client: redis.Redis) -> bool:
