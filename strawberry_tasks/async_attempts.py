@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import Any, Final, NamedTuple
 
 from .errors import StoreUnavailableError
-from .lifecycle import Attempt, Means, Settle, Work, begin
+from .lifecycle import STORE_PAUSE, Attempt, Means, Settle, Work, begin
 from .outcome import ArgumentsRefused, Verdict
 from .stop import AttemptGivenBack
 
@@ -22,9 +22,6 @@ logger = logging.getLogger(__name__)
 
 SETTLERS: Final = 4
 """How many threads write how attempts ended."""
-
-STORE_PAUSE: Final = timedelta(seconds=1)
-"""When a run is tried again that met an unreachable store."""
 
 
 class Assignment(NamedTuple):

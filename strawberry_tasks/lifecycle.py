@@ -39,6 +39,9 @@ SETTLE_PATIENCE = timedelta(seconds=60)
 CLAIM_PATIENCE = timedelta(seconds=5)
 """How long an attempt tries to begin when the store is away."""
 
+STORE_PAUSE = timedelta(seconds=1)
+"""When a message is delivered again that met an unreachable store."""
+
 _claims = itertools.count()
 
 Settle = Callable[[Store, Change], int | None]

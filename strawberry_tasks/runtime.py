@@ -101,7 +101,7 @@ class Runtime:
         self.control = Control(
             store, find, hurry=backend.hurry, dispatch=self.dispatch, log=self.log, changed=self.changed
         )
-        self.hub = Hub(store.feed, sweep=self.control.sweep, find_absent=self._find_in_thread)
+        self.hub = Hub(store.feed, sweep=self.sweep, find_absent=self._find_in_thread)
         self.keeper = Keeper(store, self.hub, lease=config.lease)
         self.take_back = TakeBack(store)
         self.coroutines = CoroutineThread()
@@ -124,14 +124,18 @@ class Runtime:
         if self.log is not None:
             self.log.changed(run_id, self.store, wait=isinstance(self.backend, SyncBackend))
 
-    def tend(self) -> None:
-        """Have what has expired forgotten, though nobody watches, and look after the log."""
+    def sweep(self) -> None:
+        """Take runs from lost workers, and have what has expired forgotten; tell of it once where the store is away."""
         try:
             self.control.sweep()
         except StoreUnavailableError as error:
             self._outage.note("The store is not swept: %s", error)
         else:
             self._outage.end("The store is swept again.")
+
+    def tend(self) -> None:
+        """Sweep, though nobody watches, and look after the log."""
+        self.sweep()
         self.tend_log()
 
     def tend_log(self) -> None:

@@ -15,15 +15,12 @@ from celery.exceptions import Reject, Retry
 from kombu.exceptions import KombuError
 
 from ..errors import ConfigurationError, QueueUnavailableError, StoreUnavailableError
-from ..lifecycle import Work
+from ..lifecycle import STORE_PAUSE, Work
 from ..snapshot import Snapshot
 from ..stores.base import NewRun, Store
 from .base import Perform
 from .start import record_and_send
 from .upkeep import Upkeep
-
-STORE_PAUSE: Final = timedelta(seconds=1)
-"""When a message is delivered again that met an unreachable store."""
 
 MIDDLE: Final = 5
 """The level of a run without a priority, of the ten from 0 to 9 that Celery's brokers know."""

@@ -14,14 +14,11 @@ from dramatiq.errors import BrokerConnectionError, Retry
 from dramatiq.middleware import AgeLimit, Callbacks, Middleware, Pipelines, Retries, ShutdownNotifications, TimeLimit
 
 from ..errors import ConfigurationError, QueueUnavailableError, StoreUnavailableError
-from ..lifecycle import Settle, Work
+from ..lifecycle import STORE_PAUSE, Settle, Work
 from ..snapshot import Snapshot
 from ..stores.base import NewRun, Store
 from .base import Perform
 from .start import record_and_send
-
-STORE_PAUSE = timedelta(seconds=1)
-"""When a message is delivered again that met an unreachable store."""
 
 
 def offer_to_command_line(broker: Broker) -> None:

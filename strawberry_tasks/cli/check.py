@@ -13,7 +13,8 @@ from ..app import Tasks
 from ..backends.redis_transport import RedisTransport
 from ..contrib.health import Health, look, needed_queues
 from .apps import App, app_argument
-from .output import ExitCode, json_option, print_json
+from .exit_codes import ExitCode
+from .output import json_option, print_json
 
 
 class Level(StrEnum):

@@ -19,7 +19,8 @@ from ..errors import (
 )
 from .check import check
 from .dead import dead
-from .output import CommandError, ExitCode
+from .exit_codes import ExitCode
+from .output import CommandError
 from .overview import inspect_command
 from .runs import cancel, enqueue, retry
 from .schedules import scheduler, schedules

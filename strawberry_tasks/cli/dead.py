@@ -13,7 +13,8 @@ from ..app import Tasks
 from ..backends.redis_transport import DeadLetter
 from ..errors import TaskNotFoundError, TaskNotRetryableError
 from .apps import App, app_argument
-from .output import CommandError, ExitCode, cell, json_option, print_json
+from .exit_codes import ExitCode
+from .output import CommandError, cell, json_option, print_json
 from .queues import transport_of
 
 MOST = 10_000

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from ..handle import Handle
 from ..snapshot import Snapshot
 from ..status import TaskStatus
-from .output import OUTCOMES, CommandError, ExitCode, print_json, printable, run_data
+from .exit_codes import ExitCode
+from .output import OUTCOMES, CommandError, print_json, printable, run_data
 
 Show = Callable[[Snapshot], None]
 

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import click
 from dramatiq.errors import ConnectionClosed
 
 from ..app import Tasks
 from ..errors import StoreUnavailableError
-from .output import CommandError, ExitCode
+from .exit_codes import ExitCode
+from .output import CommandError
 
 _PAUSE = 0.5
 """Seconds between two tries."""
+
+wait_option: Callable[[Any], Any] = click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=30.0,
+    metavar="SECONDS",
+    help="How long to wait for Redis at the start.",
+)
+"""The option of each command that waits for it."""
 
 
 def wait_for(tasks: Tasks, patience: timedelta) -> None:

@@ -18,8 +18,9 @@ from ..snapshot import JSON
 from ..status import TaskStatus
 from ..task import Task
 from .apps import App, app_argument
+from .exit_codes import ExitCode
 from .follow import follow
-from .output import CommandError, ExitCode, json_option, print_json, run_data
+from .output import CommandError, json_option, print_json, run_data
 
 follow_option = click.option(
     "--follow", "-f", is_flag=True, help="Wait for the end, with a progress bar; the exit code tells the outcome."

@@ -14,18 +14,12 @@ from rich.table import Table
 from ..scheduler import ScheduleView
 from .apps import App, app_argument
 from .output import cell, json_option, print_json, run_data
-from .reachable import wait_for
+from .reachable import wait_for, wait_option
 
 
 @click.command()
 @app_argument
-@click.option(
-    "--wait",
-    type=click.FloatRange(0),
-    default=30.0,
-    metavar="SECONDS",
-    help="How long to wait for Redis at the start.",
-)
+@wait_option
 def scheduler(app: App, *, wait: float) -> None:
     """Start APP's periodic tasks when they are due.
 

@@ -18,7 +18,7 @@ from ..backends.redis_transport import RedisTransport
 from ..config import check_queue
 from ..errors import ConfigurationError
 from .apps import App, app_argument
-from .reachable import wait_for
+from .reachable import wait_for, wait_option
 from .worker_process import WorkerPlan
 
 MAX_WEIGHT: Final = 1000
@@ -70,13 +70,7 @@ def _read_weights(context: click.Context, parameter: click.Parameter, values: Se
     metavar="SECONDS",
     help="How long running tasks may go on after SIGTERM; then their runs are given back.",
 )
-@click.option(
-    "--wait",
-    type=click.FloatRange(0),
-    default=30.0,
-    metavar="SECONDS",
-    help="How long to wait for Redis at the start.",
-)
+@wait_option
 @click.option(
     "--watch",
     type=click.Path(exists=True, file_okay=False, resolve_path=True),

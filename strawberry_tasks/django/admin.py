@@ -75,7 +75,7 @@ class DeclaredFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
         """Offer what there is."""
-        tasks = default_tasks.extension.registry.tasks.values()
+        tasks = default_tasks.registry.tasks.values()
         return [(value, value) for value in sorted({self.value_of(task) for task in tasks})]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[TaskExecution]) -> QuerySet[TaskExecution]:

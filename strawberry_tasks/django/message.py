@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 from ..errors import QueueUnavailableError, StoreUnavailableError
-from ..lifecycle import Attempt, begin
+from ..lifecycle import STORE_PAUSE, Attempt, begin
 from ..outcome import Verdict
 from ..runtime import Runtime
 from ..snapshot import Failure
@@ -19,9 +19,6 @@ from .default import default_tasks
 from .framework import AnyTask, AnyTaskContext, framework_task, task_backends
 
 logger = logging.getLogger(__name__)
-
-STORE_PAUSE: Final = timedelta(seconds=1)
-"""When a message is delivered again that met an unreachable store."""
 
 SHORT: Final = timedelta(seconds=1)
 """What a worker waits for itself; backends look for what is due once a second or so."""

@@ -104,7 +104,7 @@ class Fanout:
         self._dirty: dict[str, dict[_Topic, float]] = {}
         self._dirty_signal = asyncio.Event()
         self._pause = FIRST_PAUSE
-        self._outage, self._standstill = Outage(logger), Outage(logger)
+        self._outage = Outage(logger)
 
     def add(self, slot: Slot) -> None:
         """Serve a slot from now on; that of one run gets the present state first."""
@@ -239,12 +239,8 @@ class Fanout:
         while True:
             try:
                 await asyncio.to_thread(self._sweep)
-            except StoreUnavailableError as error:
-                self._standstill.note("The store is not swept: %s", error)
             except Exception:  # A defect in there must not take the link from those who watch.
                 logger.exception("The store was not swept.")
-            else:
-                self._standstill.end("The store is swept again.")
             await asyncio.sleep(SWEEP_PAUSE)
 
     def _take_dirty(self) -> dict[str, list[_Topic]]:

@@ -61,18 +61,22 @@ def idle(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
 def _unfold(case: Case, moments: Sequence[Moment], tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     """Let the fault strike; anew where the machine stood still meanwhile, since that is a fault, too."""
     affliction, exposed = case
-    for tries_left in reversed(range(3)):
+
+    def strike() -> Aftermath:
+        with Stage(tmp_path_factory.mktemp("stage"), exposed=exposed) as stage:
+            return asyncio.run(Incident(stage, affliction, moments).unfold())
+
+    for _ in range(2):
         began = time.monotonic()
         try:
-            with Stage(tmp_path_factory.mktemp("stage"), exposed=exposed) as stage:
-                aftermath = asyncio.run(Incident(stage, affliction, moments).unfold())
+            aftermath = strike()
         except AssertionError:
-            if not tries_left or not stalls.stood_still_since(began):
+            if not stalls.stood_still_since(began):
                 raise
         else:
-            if not tries_left or not stalls.stood_still_since(began):
+            if not stalls.stood_still_since(began):
                 return aftermath
-    raise AssertionError("the last try raises or returns")
+    return strike()
 
 
 @pytest.fixture

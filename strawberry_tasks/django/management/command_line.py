@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ...cli.exit_codes import ExitCode
 from .logged import database_wanted
 
 APP: Final = "strawberry_tasks.django:default_tasks"
@@ -54,7 +55,7 @@ class CommandLineCommand(BaseCommand):
             except click.ClickException as error:
                 raise CommandError(error.format_message(), returncode=error.exit_code) from error
             except click.Abort:
-                code = 130
+                code = ExitCode.INTERRUPTED
         if isinstance(code, int) and code:
             sys.exit(code)
 

@@ -11,11 +11,9 @@ from django.core.management.base import CommandError
 from django.db import Error as DatabaseFailure
 from django.db.models import QuerySet
 
+from ...cli.exit_codes import ExitCode
 from ..conf import SETTING, DjangoSettings
 from ..models import TaskExecution
-
-UNREACHABLE: Final = 3
-"""What a command ends with where a server does not answer, as those of the command line do."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -32,7 +30,7 @@ def database_wanted() -> Iterator[None]:
     except DatabaseFailure as error:
         raise CommandError(
             f"The database cannot be used: {str(error).strip()}. Is it there, and has `manage.py migrate` been run?",
-            returncode=UNREACHABLE,
+            returncode=ExitCode.UNREACHABLE,
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ....cli.exit_codes import ExitCode
 from ...conf import SETTING, DjangoSettings
 from ...rows import ENDED
 from ...tending import prune
@@ -38,9 +39,11 @@ class Command(BaseCommand):
             try:
                 age = read_age(options["older_than"])
             except ValueError as error:
-                raise CommandError(f"--older-than: {error}", returncode=2) from error
+                raise CommandError(f"--older-than: {error}", returncode=ExitCode.USAGE) from error
         if age is None:
-            raise CommandError(f"{SETTING}['RETENTION'] keeps rows for ever: say --older-than.", returncode=2)
+            raise CommandError(
+                f"{SETTING}['RETENTION'] keeps rows for ever: say --older-than.", returncode=ExitCode.USAGE
+            )
         before = datetime.now(UTC) - age
         if options["dry_run"]:
             count = rows.filter(status__in=ENDED, completed_at__lt=before).count()

@@ -11,15 +11,13 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
+from ....cli.exit_codes import ExitCode
 from ....errors import QueueUnavailableError, StoreUnavailableError, TaskNotFoundError, TaskNotRetryableError
 from ....status import TaskStatus
 from ...conf import DjangoSettings
 from ...default import default_tasks
 from ...models import TaskExecution
-from ..logged import UNREACHABLE, counted, database_wanted, logged_runs, read_age
-
-REFUSED: Final = 5
-"""As the command line ends, when there is no such run or task, or it is not in a state for this."""
+from ..logged import counted, database_wanted, logged_runs, read_age
 
 COLUMNS: Final = {"name": "name", "queue": "queue", "code": "failure_code"}
 """What the options narrow."""
@@ -56,7 +54,9 @@ class Command(BaseCommand):
         started = sum(map(self._start, ids))
         if started < len(ids):
             left = len(ids) - started
-            raise CommandError(f"{left} of {counted(len(ids))} could not be started again.", returncode=REFUSED)
+            raise CommandError(
+                f"{left} of {counted(len(ids))} could not be started again.", returncode=ExitCode.REFUSED
+            )
         self.stderr.write(f"Started {counted(started)} again.", self.style.SUCCESS)
 
     def _start(self, run_id: str) -> bool:
@@ -67,13 +67,15 @@ class Command(BaseCommand):
             self.stderr.write(f"{run_id}: {error}")
             return False
         except (QueueUnavailableError, StoreUnavailableError) as error:
-            raise CommandError(f"{run_id}: {error} Those after it were not started.", returncode=UNREACHABLE) from error
+            raise CommandError(
+                f"{run_id}: {error} Those after it were not started.", returncode=ExitCode.UNREACHABLE
+            ) from error
         return True
 
     def _wanted(self, options: dict[str, Any]) -> list[str]:
         if options["failed"]:
             if options["ids"]:
-                raise CommandError("expected ids of runs, or --failed, not both.", returncode=2)
+                raise CommandError("expected ids of runs, or --failed, not both.", returncode=ExitCode.USAGE)
             ids = list(_failed(options).order_by("created_at", "id").values_list("pk", flat=True))
             if not ids:
                 _check_known("name", options["name"], default_tasks.registry.tasks)
@@ -81,9 +83,9 @@ class Command(BaseCommand):
             return ids
         for option in (*COLUMNS, "since"):
             if options[option]:
-                raise CommandError(f"--{option} goes with --failed.", returncode=2)
+                raise CommandError(f"--{option} goes with --failed.", returncode=ExitCode.USAGE)
         if not options["ids"]:
-            raise CommandError("expected ids of runs, or --failed.", returncode=2)
+            raise CommandError("expected ids of runs, or --failed.", returncode=ExitCode.USAGE)
         return list(dict.fromkeys(options["ids"]))
 
 
@@ -96,7 +98,7 @@ def _failed(options: dict[str, Any]) -> QuerySet[TaskExecution]:
         try:
             wanted["completed_at__gte"] = datetime.now(UTC) - read_age(options["since"])
         except ValueError as error:
-            raise CommandError(f"--since: {error}", returncode=2) from error
+            raise CommandError(f"--since: {error}", returncode=ExitCode.USAGE) from error
     return rows.filter(status=TaskStatus.FAILED.value, **wanted).exclude(pk__in=again)
 
 
@@ -106,4 +108,6 @@ def _check_known(option: str, value: str | None, known: Iterable[str]) -> None:
     if value and value not in known:
         near = get_close_matches(value, known)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise CommandError(f"--{option}: expected one of {', '.join(known)}, got {value!r}.{hint}", returncode=2)
+        raise CommandError(
+            f"--{option}: expected one of {', '.join(known)}, got {value!r}.{hint}", returncode=ExitCode.USAGE
+        )
