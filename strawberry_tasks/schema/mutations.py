@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from inspect import isawaitable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import strawberry
 from strawberry.extensions import FieldExtension
-from strawberry.extensions.field_extension import AsyncExtensionResolver, SyncExtensionResolver
 from strawberry.permission import BasePermission, PermissionExtension
 
 from .._compat import Parameter
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..task import Environment, Task
+from .chain import AwaitForAll
 from .registry import handle_type, in_event_loop, resolve
 from .types import TaskHandle
 from .visit import visit
@@ -33,30 +32,6 @@ class FieldOptions(NamedTuple):
     permission_classes: Sequence[type[BasePermission]] = ()
     extensions: Sequence[FieldExtension] = ()
     directives: Sequence[object] = ()
-
-
-class AwaitResult(FieldExtension):
-    """Awaits what the resolver returns, as the outermost extension.
-
-    The resolver is a plain function that returns an awaitable where an event loop runs. Strawberry takes it for a sync one, and
-    leaves the awaitable as it is behind extensions that are async alone.
-    """
-
-    # Positional names, so that an argument of the task may be called `source` or `info`.
-    def resolve(  # type: ignore[override]
-        self, next_: SyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], /, **kwargs: Any
-    ) -> Any:
-        """Pass on; graphql-core awaits."""
-        return next_(source, info, **kwargs)
-
-    async def resolve_async(  # type: ignore[override]
-        self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info[Any, Any], /, **kwargs: Any
-    ) -> Any:
-        """Await to the end."""
-        result: Any = next_(source, info, **kwargs)
-        while isawaitable(result):
-            result = await result
-        return result
 
 
 class MutationTask(Task[P, R]):
@@ -82,7 +57,7 @@ class MutationTask(Task[P, R]):
             description=own.description or self.declaration.description,
             deprecation_reason=own.deprecation_reason,
             directives=list(own.directives),  # Extensions may add some.
-            extensions=[*own.extensions, *permissions, AwaitResult()],
+            extensions=[*own.extensions, *permissions, AwaitForAll()],
         )
 
 
