@@ -14,13 +14,15 @@ from .backends.base import Backend
 from .config import Config, TaskOptions, TaskSettings, check_graphql_name, options
 from .declaration import Declaration, declare
 from .decorator import MutationDecorator, TaskDecorator, check_parentheses
+from .environment import Environment
 from .errors import TaskDeclarationError, TaskInputError
 from .policy import Policy
 from .routes import Routes
 from .runtime import Runtime
 from .schedule import Misfire, Overlap, Schedule
+from .schema.handles import handle_type
 from .schema.mutations import FieldOptions, MutationTask
-from .task import Environment, Task
+from .task import Task
 from .uploads import Uploads
 
 if TYPE_CHECKING:
@@ -195,6 +197,7 @@ class Declaring(ABC):
             uploads=self.uploads,
             queues=self.queues,
             max_payload=self.config.max_payload,
+            handle_type=handle_type,
         )
 
     def _routed(self, declaration: Declaration, own: TaskOptions, settings: TaskSettings) -> TaskOptions:

@@ -6,48 +6,28 @@ import contextlib
 import copy
 import json
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, ParamSpec, Self, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
 from .config import TaskOptions, check_priority, check_queue
 from .context import TaskContext
 from .declaration import Declaration
+from .environment import Environment
 from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError, TaskNotRetryableError
 from .handle import Handle
-from .policy import NOBODY, Policy, Viewer
+from .policy import NOBODY, Viewer
 from .run_options import call_of, expiry_of, wait_of, word_of, words_of
-from .runtime import Runtime
 from .snapshot import JSON, Snapshot
 from .stores.base import Fire, Limit, NewRun, Record
-from .uploads import Uploads
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Environment(NamedTuple):
-    """What a task needs of the `Tasks` that it belongs to."""
-
-    runtime: Callable[[], Runtime]
-    """This process's runtime; made at first use."""
-
-    policy: Policy
-    """Loads the users of runs."""
-
-    uploads: Uploads
-    """Keeps the files of runs."""
-
-    queues: Callable[[], Set[str]]
-    """The queues that runs may be sent to."""
-
-    max_payload: int
-    """How many bytes the encoded arguments of a run have at the most."""
 
 
 class Task(Generic[P, R]):
@@ -62,6 +42,7 @@ class Task(Generic[P, R]):
         self.declaration = declaration
         self.options = options
         self._environment = environment
+        self._handle_type = cache(partial(environment.handle_type, declaration))
         self._viewer = NOBODY
         self._delay: timedelta | None = None
         self._expires: timedelta | datetime | None = options.expires
@@ -94,6 +75,11 @@ class Task(Generic[P, R]):
     def function(self) -> Callable[..., Any]:
         """The function itself, for a direct call."""
         return self.declaration.function
+
+    @property
+    def handle_type(self) -> type[Any]:
+        """The GraphQL type of its handles, e.g. ``SyncInventoryTaskHandle``; pass it as ``graphql_type``."""
+        return self._handle_type()
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Start a run.
@@ -166,7 +152,7 @@ class Task(Generic[P, R]):
                 or a key or tag is too long.
             ConfigurationError: If ``queue`` cannot name a queue, or ``priority`` is out of its bounds.
         """
-        task = copy.copy(self)
+        task = copy.copy(self)  # With the same handle type.
         if delay is not None or eta is not None:
             task._delay = wait_of(delay, eta)
         if queue is not None:

@@ -13,9 +13,10 @@ from strawberry.permission import BasePermission, PermissionExtension
 from .._compat import Parameter
 from ..config import TaskOptions
 from ..declaration import Declaration
-from ..task import Environment, Task
+from ..environment import Environment
+from ..task import Task
 from .chain import AwaitForAll
-from .registry import handle_type, in_event_loop, resolve
+from .registry import in_event_loop, resolve
 from .types import TaskHandle
 from .visit import visit
 
@@ -52,7 +53,7 @@ class MutationTask(Task[P, R]):
         )
         return strawberry.mutation(
             resolver=_resolver(self),
-            graphql_type=handle_type(self),
+            graphql_type=self.handle_type,
             name=own.name,
             description=own.description or self.declaration.description,
             deprecation_reason=own.deprecation_reason,

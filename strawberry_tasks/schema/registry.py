@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import strawberry
@@ -22,7 +21,7 @@ from ..runtime import Runtime
 from ..scheduler import Schedules
 from ..snapshot import Snapshot
 from ..task import Task
-from .types import UNTYPED, Origin, TaskHandle, TypedTaskHandle, UntypedTaskHandle, handle_values
+from .types import Origin, TaskHandle, UntypedTaskHandle, handle_values
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +39,7 @@ class Registry:
         schedules: What is started again and again.
     """
 
-    __slots__ = ("_names", "fields", "policy", "recheck", "runtime", "schedules", "tasks")
+    __slots__ = ("_kinds", "fields", "policy", "recheck", "runtime", "schedules", "tasks")
 
     def __init__(
         self,
@@ -58,14 +57,13 @@ class Registry:
         self.policy = policy
         self.recheck = recheck
         self.schedules = schedules
-        # Per schema, the GraphQL name of each task's handle.
-        self._names: WeakKeyDictionary[BaseSchema, dict[str, str]] = WeakKeyDictionary()
+        # Per schema, the type of each task's handles and its name there.
+        self._kinds: WeakKeyDictionary[BaseSchema, dict[str, tuple[type[TaskHandle], str]]] = WeakKeyDictionary()
 
     def handle(self, run: Snapshot, viewer: Viewer, schema: BaseSchema) -> TaskHandle:
         """Show a run to a viewer who may see it."""
         task = self.tasks.get(run.name)
-        name = self._handle_name(task, schema)
-        kind = UntypedTaskHandle if name == UNTYPED else TypedTaskHandle
+        kind, name = self._handle_kind(task, schema)
         origin = Origin(type_name=name, load=lambda: self._load(task, run))
         return kind(origin=origin, **self.values(run, viewer))
 
@@ -86,15 +84,12 @@ class Registry:
     async def _load_off_loop(self, task: Task[..., Any], run: Snapshot) -> object:
         return await off_loop(self.runtime(), task.load_result, run.result)
 
-    def _handle_name(self, task: Task[..., Any] | None, schema: BaseSchema) -> str:
-        if task is None:
-            return UNTYPED
-        names = self._names.setdefault(schema, {})
-        if task.name not in names:
-            handle = _compat.resolve(handle_type(task), {})
-            name = schema.config.name_converter.from_type(_compat.get_object_definition(handle, strict=True))
-            names[task.name] = name if schema.get_type_by_name(name) else UNTYPED
-        return names[task.name]
+    def _handle_kind(self, task: Task[..., Any] | None, schema: BaseSchema) -> tuple[type[TaskHandle], str]:
+        kinds = self._kinds.setdefault(schema, {})
+        key = "" if task is None else task.name
+        if key not in kinds:
+            kinds[key] = (task and _known(task.handle_type, schema)) or _named(UntypedTaskHandle, schema)
+        return kinds[key]
 
 
 class TasksExtension(SchemaExtension):
@@ -118,20 +113,14 @@ def registry_of(info: strawberry.Info[Any, Any]) -> Registry:
     )
 
 
-def handle_type(task: Task[..., Any]) -> Any:
-    """Return the Strawberry type of a task's handles."""
-    result = task.declaration.result
-    return TypedTaskHandle[_without_none(result.annotation)] if result.typed else UntypedTaskHandle  # type: ignore[misc]
+def _known(kind: type[TaskHandle], schema: BaseSchema) -> tuple[type[TaskHandle], str] | None:
+    """Return a handle's type and its name, ``None`` if the schema does not have it."""
+    _, name = named = _named(kind, schema)
+    return named if schema.get_type_by_name(name) is _compat.get_object_definition(kind) else None
 
 
-def _without_none(annotation: Any) -> Any:
-    """Strip what `TypedTaskHandle.output` adds itself; Strawberry cannot build an optional of an optional."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return Annotated[_without_none(arguments[0]), *arguments[1:]]
-    if origin in {Union, UnionType}:
-        return Union[tuple(argument for argument in arguments if argument is not NoneType)]  # noqa: UP007 - a tuple
-    return annotation
+def _named(kind: type[TaskHandle], schema: BaseSchema) -> tuple[type[TaskHandle], str]:
+    return kind, schema.config.name_converter.from_type(_compat.get_object_definition(kind, strict=True))
 
 
 def resolve(resolution: Coroutine[Any, Any, R]) -> R | Awaitable[R]:

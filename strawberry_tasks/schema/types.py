@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import strawberry
 from strawberry.relay import PageInfo
@@ -13,12 +13,7 @@ from strawberry.scalars import JSON
 from ..snapshot import Snapshot
 from ..status import TaskStatus
 
-T = TypeVar("T")
-
 strawberry.enum(TaskStatus, description="Where a run of a task stands.")
-
-UNTYPED = "UntypedTaskHandle"
-"""The GraphQL name of a handle without a typed output."""
 
 
 @strawberry.type(description="Why an attempt, or the whole run, failed.")
@@ -77,22 +72,11 @@ class TaskHandle:
 
     @classmethod
     def resolve_type(cls, value: "TaskHandle", *_: object) -> str:
-        """Tell Strawberry which type a handle is shown as; it cannot tell specialised generics apart."""
+        """Tell which type a handle is shown as, without trying those of all tasks."""
         return value.origin.type_name
 
 
-@strawberry.type(name="TaskHandle", description="A run of a task, with its typed output.")
-class TypedTaskHandle(TaskHandle, Generic[T]):
-    """A run whose result has a GraphQL type. Specialised, its name is the result's and ``TaskHandle``."""
-
-    @strawberry.field(description="What the task returned; null until COMPLETED.")  # type: ignore[untyped-decorator]
-    def output(self) -> T | None:
-        """Return the run's result as the value that its type resolves."""
-        output: T | None = self.origin.load()
-        return output
-
-
-@strawberry.type(name=UNTYPED, description="A run of a task whose result has no GraphQL type of its own.")
+@strawberry.type(description="A run of a task that this schema does not know, or does not show.")
 class UntypedTaskHandle(TaskHandle):
     """A run whose result is JSON alone."""
 

@@ -193,7 +193,7 @@ def test_a_task_becomes_a_mutation() -> None:
     value = default_tasks.handle(run_id).result(timeout=PATIENCE)
     found = tasks.describe.get_result(run_id)
 
-    assert "describeWith(since: Date!, words: [String!] = null): StrTaskHandle!" in schema.as_str()
+    assert "describeWith(since: Date!, words: [String!] = null): DescribeWithTaskHandle!" in schema.as_str()
     assert mutation.name == "describeWith"
     assert value == found.return_value == f"{run_id} 1 {date(2026, 11, 21)} ['a']"
     assert found.kwargs == {"since": "2026-11-21", "words": ["a"]}

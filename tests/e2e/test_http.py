@@ -17,7 +17,8 @@ LOOK_UP = """
 query ($id: ID!) {
   task(id: $id) {
     name status isTerminal result error failure { code message exception traceback }
-    ... on SumTaskHandle { output { value } }
+    ... on AddTaskHandle { output { value } }
+    ... on AddAsyncTaskHandle { output { value } }
     ... on MeasureTaskHandle { output { name size digest } }
     ... on VisitTaskHandle { output { owner tenant user mood } }
   }

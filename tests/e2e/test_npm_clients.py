@@ -70,7 +70,7 @@ def test_apollo_client_keeps_one_entity_of_a_run(run_client: RunClient) -> None:
     (outcome,) = run_client("apollo_client.js")
 
     bar, end = outcome["bar"], outcome["end"]
-    assert outcome["entities"] == [f"IntTaskHandle:{outcome['id']}"]
+    assert outcome["entities"] == [f"CountAsyncTaskHandle:{outcome['id']}"]
     assert outcome["requests"] == 0
     assert bar[-1]["status"] == "COMPLETED"
     assert len(bar) > 1

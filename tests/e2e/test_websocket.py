@@ -22,7 +22,7 @@ WATCH = """
 subscription ($id: ID!, $after: Int) {
   taskProgress(taskId: $id, after: $after) {
     __typename id status isTerminal version progress progressCurrent progressTotal progressMessage result error
-    ... on IntTaskHandle { output }
+    ... on CountTaskHandle { output }
   }
 }
 """
@@ -50,7 +50,7 @@ async def test_a_client_sees_the_state_now_then_the_news_then_the_end(site: Site
     assert [state["isTerminal"] for state in seen] == [*[False] * (len(seen) - 1), True]
     assert "RUNNING" in [state["status"] for state in seen]
     assert seen[-1] == {
-        "__typename": "IntTaskHandle",
+        "__typename": "CountTaskHandle",
         "id": run["id"],
         "status": "COMPLETED",
         "isTerminal": True,

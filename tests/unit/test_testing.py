@@ -206,9 +206,9 @@ async def test_typename_of_each_event() -> None:
 
     schema = Schema(extensions=[tasks.extension])
     expected = {
-        "number": "IntTaskHandle",
-        "text": "StrTaskHandle",
-        "nothing": "UntypedTaskHandle",
+        "number": "NumberTaskHandle",
+        "text": "TextTaskHandle",
+        "nothing": "NothingTaskHandle",
         "hidden": "UntypedTaskHandle",
     }
     seen: dict[str, set[str]] = {}

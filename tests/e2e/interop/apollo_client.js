@@ -37,14 +37,14 @@ const PROGRESS = gql`
 `;
 const START = gql`mutation ($gate: String!) { countAsync(gate: $gate) { id } }`;
 const BAR = gql`${PROGRESS} query Bar($id: ID!) { task(id: $id) { ...Progress } }`;
-const END = gql`query End($id: ID!) { task(id: $id) { id isTerminal ... on IntTaskHandle { output } } }`;
+const END = gql`query End($id: ID!) { task(id: $id) { id isTerminal ... on CountAsyncTaskHandle { output } } }`;
 const WATCH = gql`
   ${PROGRESS}
   subscription ($id: ID!) {
     taskProgress(taskId: $id) {
       ...Progress
       isTerminal
-      ... on IntTaskHandle { output }
+      ... on CountAsyncTaskHandle { output }
     }
   }
 `;

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import strawberry
 
-from strawberry_tasks import OwnerPolicy, Schema, TaskMutation, TaskQuery, Tasks, Viewer
+from strawberry_tasks import OwnerPolicy, Schema, TaskMutation, TaskQuery, Tasks, UntypedTaskHandle, Viewer
 from strawberry_tasks.errors import ConfigurationError
 from strawberry_tasks.snapshot import Snapshot
 from tests.apps.controlled import Controlled, work_mark
@@ -21,7 +21,7 @@ from tests.processes import wait_until
 HOUR = timedelta(hours=1)
 
 CANCEL = "mutation ($id: ID!) { cancelTask(taskId: $id) { id status isTerminal cancelRequested version } }"
-RETRY = "mutation ($id: ID!) { retryTask(taskId: $id) { id status retryOf ... on StrTaskHandle { output } } }"
+RETRY = "mutation ($id: ID!) { retryTask(taskId: $id) { id status retryOf ... on FailTaskHandle { output } } }"
 
 ANN, BOB, STAFF = User("ann"), User("bob"), User("eve", is_staff=True)
 
@@ -175,7 +175,7 @@ def test_the_fields_come_as_bases_of_a_plain_schema(local: Controlled, gate: Gat
     class Mutation(TaskMutation):
         fail = local.fail.mutation_field()
 
-    plain = strawberry.Schema(TaskQuery, Mutation, extensions=[local.tasks.extension])
+    plain = strawberry.Schema(TaskQuery, Mutation, types=[UntypedTaskHandle], extensions=[local.tasks.extension])
     ours = Schema(TaskQuery, Mutation, extensions=[local.tasks.extension])
 
     for schema in (plain, ours):

@@ -118,7 +118,7 @@ def test_contract() -> None:
         for name, type_ in build_schema(CONTRACT).type_map.items()
         if not name.startswith("__") and (is_object_type(type_) or is_interface_type(type_) or is_enum_type(type_))
     }
-    expected["Mutation"]["syncInventory"] = "(provider: String!): InventoryReportTaskHandle!"
+    expected["Mutation"]["syncInventory"] = "(provider: String!): SyncInventoryTaskHandle!"
 
     types = brought()._schema.type_map
 
@@ -129,10 +129,10 @@ def test_typed_handle() -> None:
     """A typed handle has every field of the interface, and a nullable output."""
     types = brought()._schema.type_map
 
-    fields = signatures(types["InventoryReportTaskHandle"])
+    fields = signatures(types["SyncInventoryTaskHandle"])
 
     assert fields == {**signatures(types["TaskHandle"]), "output": "(): InventoryReport"}
-    assert [interface.name for interface in types["InventoryReportTaskHandle"].interfaces] == ["TaskHandle"]
+    assert [interface.name for interface in types["SyncInventoryTaskHandle"].interfaces] == ["TaskHandle"]
 
 
 def test_untyped_handle() -> None:

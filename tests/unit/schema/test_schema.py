@@ -332,8 +332,8 @@ def test_looks_of_a_field() -> None:
     printed = Schema(extensions=[tasks.extension]).as_str()
 
     assert '"""\n  Do the first thing.\n  \n  In two paragraphs.\n  """' in printed.replace("\n\n", "\n  \n")
-    assert 'first: UntypedTaskHandle! @owned(team: "ops") @deprecated(reason: "Use another.")' in printed
-    assert '"""Said otherwise."""\n  renamed: UntypedTaskHandle!' in printed
+    assert 'first: FirstTaskHandle! @owned(team: "ops") @deprecated(reason: "Use another.")' in printed
+    assert '"""Said otherwise."""\n  renamed: RenamedTaskHandle!' in printed
 
 
 def test_export_schema(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_export_schema(tmp_path: Path) -> None:
     )
 
     assert exported.returncode == 0, exported.stderr
-    assert "work(number: Int!): IntTaskHandle!" in exported.stdout
+    assert "work(number: Int!): WorkTaskHandle!" in exported.stdout
 
 
 @pytest.mark.parametrize("wrap", [lambda kind: kind, lambda kind: kind()], ids=["class", "instance"])

@@ -6,7 +6,7 @@ const STATE = `
 
 /** Each under a name of its own: GraphQL refuses one name for fields of different types. */
 const RUN = `${STATE}
-  ... on ImportReportTaskHandle {
+  ... on ImportProductsTaskHandle {
     imported: output { total created updated skipped rejectedCount rejected { line reason content } }
   }
   ... on SalesReportTaskHandle {
@@ -14,7 +14,7 @@ const RUN = `${STATE}
       start end groupBy sales total rows { label sales quantity revenue } chart { url name size } table { url name size }
     }
   }
-  ... on InventoryReportTaskHandle {
+  ... on SyncInventoryTaskHandle {
     synced: output { provider updated unchanged failed failures { sku reason } pages retries }
   }`;
 
