@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import cache, partial
 from sys import float_info
-from typing import Any
+from typing import Any, Final
 
 from .policy import Viewer
 from .progress import ProgressReporter
@@ -14,6 +14,13 @@ from .snapshot import Snapshot
 from .stop import AttemptLost, StopSignal
 
 _LARGEST = float_info.max
+
+_IN_A_WORKER: Final = ("task", "user")
+
+_MISSING: Final = (
+    "info.context: a worker has `task` and `user`, got {!r}. There is no request in it: hand what the function needs over as an "
+    "argument, or keep it with the run in the policy's claims_of()."
+)
 
 
 class TaskContext:
@@ -108,8 +115,8 @@ class TaskContext:
         self.progress(percent, 100, message)
 
 
-class InfoContext:
-    """Stands where a resolver has ``info.context``.
+class InfoContext(Mapping[str, Any]):
+    """Stands where a resolver has ``info.context``: what is in it, ``task`` and ``user``, is found by attribute and by key.
 
     Args:
         task: The run.
@@ -138,6 +145,22 @@ class InfoContext:
     def user(self) -> Any:
         """Who started the run, as the policy loads it; by default a `Viewer`."""
         return self._load_user()
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in _IN_A_WORKER:
+            raise KeyError(_MISSING.format(key))
+        return getattr(self, key)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "user":
+            return self._load_user()  # An AttributeError of the policy's brought us here; it is to be seen as it is.
+        raise AttributeError(_MISSING.format(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_IN_A_WORKER)
+
+    def __len__(self) -> int:
+        return len(_IN_A_WORKER)
 
 
 class TaskInfo:

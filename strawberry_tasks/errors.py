@@ -19,6 +19,7 @@ __all__ = [
     "TaskNotFoundError",
     "TaskNotRetryableError",
     "UnauthenticatedError",
+    "UnknownUserError",
     "ValueEncodingError",
 ]
 
@@ -88,6 +89,19 @@ class UnauthenticatedError(ClientError):
 
     def __init__(self) -> None:
         super().__init__("Sign in to watch your tasks.")
+
+
+class UnknownUserError(ClientError):
+    """Somebody is signed in, and the policy cannot tell who; nothing was started."""
+
+    code = "UNKNOWN_USER"
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"It cannot be told who is signed in: expected a user with a pk, id, sub or the like, got {found}. "
+            "Write a policy that names your users, and pass it as Tasks(policy=…): a subclass of OwnerPolicy with "
+            "`def viewer_of(self, user): return Viewer(id=…)`, where the id is a text that is the user's alone."
+        )
 
 
 class StoreUnavailableError(ClientError):

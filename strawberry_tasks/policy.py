@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .contexts import is_made_anew, own_user_in, request_in, user_in
+from .identity import flag, is_somebody, name_of
 from .snapshot import JSON, Snapshot
 
 
@@ -78,37 +81,40 @@ class OwnerPolicy:
     """A run is visible to whoever started it, and to staff.
 
     A run that nobody owns is open to whoever holds its unguessable id, and listed to staff alone. The viewer is the
-    authenticated ``user`` of the context or of its request, as Django and Starlette provide it.
+    authenticated ``user`` of the context or of its request, as the frameworks of Strawberry's integrations provide it.
     """
 
     def viewer(self, context: object) -> Viewer | Awaitable[Viewer]:
-        """Find the context's user; awaits where the framework offers it and an event loop runs."""
-        request = request_in(context)
-        auser = getattr(request, "auser", None)
-        if auser is not None and _get(context, "user") is None and _in_event_loop():
+        """Find the context's user; awaits where the context or the framework offers it and an event loop runs.
+
+        Raises:
+            UnknownUserError: If there is a user that cannot be named.
+        """
+        if not _in_event_loop():
+            return self.viewer_of(user_in(context))
+        auser = getattr(request_in(context), "auser", None)
+        if auser is not None and own_user_in(context) is None:
             return self._await_viewer(auser())
-        return self.viewer_of(user_in(context))
+        user = user_in(context)
+        if inspect.isawaitable(user) and (is_made_anew(context) or not inspect.iscoroutine(user)):
+            return self._await_viewer(user)
+        return self.viewer_of(user)
 
     def recheck(self, context: object) -> Viewer | Awaitable[Viewer]:
         """Look at the context once more; override it where that shows an old user."""
         return self.viewer(context)
 
     def viewer_of(self, user: Any) -> Viewer:
-        """Name a user: its ``pk``, else its ``id``, else Starlette's ``identity`` or ``username``.
+        """Name a user: by its ``pk``, ``id``, ``sub`` or the like, be it an object or a mapping; a text or a number names itself.
 
-        Who is not authenticated, or not active, is nobody.
+        Only ``None``, and who says not to be authenticated or not to be active, is nobody.
+
+        Raises:
+            UnknownUserError: If there is nothing to name the user by, so that its runs would be open to everybody.
         """
-        if user is None or not getattr(user, "is_authenticated", True) or not getattr(user, "is_active", True):
+        if not is_somebody(user):
             return NOBODY
-        for attribute in ("pk", "id", "identity", "username"):
-            try:
-                value = getattr(user, attribute, None)
-            except NotImplementedError:  # Starlette's BaseUser leaves `identity` to its subclasses.
-                continue
-            if value is not None and str(value):
-                is_staff = bool(getattr(user, "is_staff", False))
-                return Viewer(id=str(value), is_staff=is_staff, claims=self.claims_of(user))
-        return NOBODY
+        return Viewer(id=name_of(user), is_staff=flag(user, "is_staff"), claims=self.claims_of(user))
 
     def claims_of(self, user: Any) -> Mapping[str, JSON]:
         """Tell what is kept of a user with each run, beside the id, e.g. a tenant; nothing, unless you override it."""
@@ -140,33 +146,6 @@ class OwnerPolicy:
 
     async def _await_viewer(self, user: Awaitable[object]) -> Viewer:
         return self.viewer_of(await user)
-
-
-def user_in(context: object) -> Any:
-    """Find the user of a context: its own, else its request's; ``None`` if it has none."""
-    user, request = _get(context, "user"), request_in(context)
-    if user is not None or request is None:
-        return user
-    # Starlette's request.user asserts that the middleware is installed; its scope tells without raising.
-    scope = None if hasattr(request, "META") else scope_of(request)
-    return getattr(request, "user", None) if scope is None else scope.get("user")
-
-
-def request_in(context: object) -> Any:
-    """Find the request of a context, be it a framework's own or Channels' consumer; ``None`` if it has none."""
-    return _get(context, "request")
-
-
-def scope_of(request: object) -> Mapping[str, Any] | None:
-    """Return the ASGI scope of a request; with Channels, the one of its consumer. ``None`` if it has none."""
-    scope = getattr(request, "scope", getattr(getattr(request, "consumer", None), "scope", None))
-    return scope if isinstance(scope, Mapping) else None
-
-
-def _get(context: object, name: str) -> Any:
-    if isinstance(context, Mapping):
-        return context.get(name)
-    return getattr(context, name, None)
 
 
 def _in_event_loop() -> bool:

@@ -12,7 +12,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
-from ..policy import NOBODY, OwnerPolicy, Viewer, request_in, scope_of, user_in
+from ..contexts import request_in, scope_of, user_in
+from ..identity import flag
+from ..policy import NOBODY, OwnerPolicy, Viewer
 from ..schema.registry import in_event_loop
 from ..snapshot import Snapshot
 from .connections import in_database
@@ -108,7 +110,7 @@ def _present_user(context: object) -> Any:
     if session is not None and SESSION_KEY in session:
         return session_user(session.session_key)
     # Signed in by something else, such as a token.
-    return _find(user.pk) if isinstance(user, get_user_model()) else user
+    return _find(user.pk) if isinstance(user, get_user_model()) and user.pk is not None else user
 
 
 def _session(context: object) -> Any:
@@ -126,4 +128,4 @@ def _find(key: Any) -> Any:
 
 
 def _is_staff(user: Any) -> bool:
-    return bool(getattr(user, "is_staff", False) or getattr(user, "is_superuser", False))
+    return flag(user, "is_staff") or flag(user, "is_superuser")

@@ -13,8 +13,10 @@ from weakref import WeakKeyDictionary
 import strawberry
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.base import BaseSchema
+from strawberry.types.execution import ExecutionContext
 
 from .. import _compat
+from ..contexts import keep_bound
 from ..errors import ConfigurationError
 from ..policy import Policy, Viewer
 from ..runtime import Runtime
@@ -96,6 +98,16 @@ class TasksExtension(SchemaExtension):
     """Marks a schema as one with tasks; `Tasks.extension` is a subclass of it with its own registry."""
 
     registry: ClassVar[Registry]
+
+    @property
+    def execution_context(self) -> ExecutionContext:
+        """What is executed; Strawberry sets it before anything is."""
+        return self._execution_context
+
+    @execution_context.setter
+    def execution_context(self, execution_context: ExecutionContext) -> None:
+        self._execution_context = execution_context
+        keep_bound(execution_context.context)
 
 
 def registry_of(info: strawberry.Info[Any, Any]) -> Registry:

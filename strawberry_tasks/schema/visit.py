@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from datetime import timedelta
+from inspect import isawaitable
 from typing import Any
 
 import strawberry
 
-from ..errors import TaskNotFoundError, UnauthenticatedError
+from ..errors import ConfigurationError, TaskNotFoundError, UnauthenticatedError
 from ..policy import Viewer
 from ..snapshot import Snapshot
 from .registry import Registry, off_loop, registry_of
@@ -129,4 +130,8 @@ async def visit(info: strawberry.Info[Any, Any]) -> Visit:
 
 
 async def _awaited(viewer: Viewer | Awaitable[Viewer]) -> Viewer:
-    return viewer if isinstance(viewer, Viewer) else await viewer
+    found: object = await viewer if isawaitable(viewer) else viewer
+    if not isinstance(found, Viewer):
+        # Taken for nobody, its runs would be open to everybody.
+        raise ConfigurationError(f"policy: expected viewer() and recheck() to return a Viewer, got {found!r}.")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,6 +40,67 @@ def test_facts_of_the_run() -> None:
     assert (task.id, task.name, task.queue) == (handle.id, "work", "slow")
     assert (task.attempt, task.max_retries) == (1, 2)
     assert task.viewer == Viewer(id="1", claims={"a": [1]})
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda context: context.user,
+        lambda context: context["user"],
+        lambda context: context.get("user"),
+        lambda context: {**context}["user"],
+    ],
+)
+def test_a_context_is_read_as_in_any_resolver(read: Callable[[Any], str]) -> None:
+    """By attribute and by key, whichever the frameworks' contexts are read by."""
+    tasks = Tasks("memory://", policy=Claiming())
+
+    @tasks.task()
+    def work(info) -> str:  # type: ignore[no-untyped-def]
+        assert ("user" in info.context, "request" in info.context) == (True, False)
+        assert info.context.get("request") is None
+        return read(info.context)
+
+    with inline(tasks):
+        assert work.using(viewer=Viewer(id="5", claims={"tenant": 8})).enqueue().result() == "user 5 of 8"
+
+
+@pytest.mark.parametrize(
+    ("read", "error"),
+    [
+        (lambda context: context.request, AttributeError),
+        (lambda context: context["request"], KeyError),
+    ],
+)
+def test_what_is_not_in_a_worker_is_told(read: Callable[[Any], object], error: type[Exception]) -> None:
+    """The error says what there is, and how to hand over what is not."""
+    tasks = Tasks("memory://")
+
+    @tasks.task()
+    def work(info) -> None:  # type: ignore[no-untyped-def]
+        with pytest.raises(error, match=r"a worker has `task` and `user`, got 'request'.*claims_of"):
+            read(info.context)
+
+    with inline(tasks):
+        work.enqueue().result()
+
+
+def test_an_attribute_error_of_the_policy_is_seen_as_it_is() -> None:
+    """It is not taken for a context without a user."""
+
+    class Typo(OwnerPolicy):
+        def load_user(self, viewer: Viewer) -> object:
+            return viewer.nmae  # type: ignore[attr-defined]
+
+    tasks = Tasks("memory://", policy=Typo())
+
+    @tasks.task()
+    def work(info) -> None:  # type: ignore[no-untyped-def]
+        with pytest.raises(AttributeError, match="nmae"):
+            _ = info.context.user
+
+    with inline(tasks):
+        work.enqueue().result()
 
 
 def test_info_as_in_a_resolver() -> None:
