@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import time
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from .errors import TaskCanceledError, TaskFailedError, TaskNotFoundError
+from .errors import StoreUnavailableError, TaskCanceledError, TaskFailedError, TaskNotFoundError
 from .runtime import Runtime
 from .snapshot import JSON, Snapshot
 from .status import TaskStatus
 
 R = TypeVar("R")
+
+_PAUSES: Final = (0.05, 0.25, 1.0, 2.0)
+"""Seconds between the tries to read a result when the store went away just as its run had ended."""
 
 
 class Handle(Generic[R]):
@@ -71,12 +77,23 @@ class Handle(Generic[R]):
             TypeError: If ``timeout`` is no `timedelta`.
             TimeoutError: If it has not ended in time; the run goes on.
         """
-        return self._outcome(self._runtime().hub.wait(self.id, _seconds(timeout)))
+        run = self._runtime().hub.wait(self.id, _seconds(timeout))
+        for pause in _PAUSES:
+            try:
+                return self._outcome(run)
+            except StoreUnavailableError:
+                time.sleep(pause)
+        return self._outcome(run)
 
     async def aresult(self, timeout: timedelta | None = None) -> R:
         """`result` for async code."""
         runtime = self._runtime()
         run = await runtime.hub.await_end(self.id, _seconds(timeout))
+        for pause in _PAUSES:
+            try:
+                return await runtime.off_loop(self._outcome, run)
+            except StoreUnavailableError:
+                await asyncio.sleep(pause)
         return await runtime.off_loop(self._outcome, run)
 
     def cancel(self) -> Snapshot:
@@ -114,7 +131,10 @@ class Handle(Generic[R]):
             raise TaskCanceledError(run.id)
         if run.failure is not None:
             raise TaskFailedError(run.id, run.failure.code, run.failure.message)
-        return self._load(run.result)
+        text = self._runtime().read_result(run.id)
+        if text is None:
+            raise TaskNotFoundError(run.id)
+        return self._load(json.loads(text))
 
 
 def _seconds(timeout: object) -> float | None:

@@ -11,7 +11,8 @@ from .errors import StoreUnavailableError
 from .log import Log, Wanted
 from .runtime import Runtime
 from .snapshot import Snapshot
-from .stores.base import Page, Store, cursor_of
+from .stores.base import Page, Store
+from .stores.cursors import cursor_of
 
 logger = logging.getLogger(__name__)
 

@@ -77,13 +77,16 @@ class Log(Protocol):
     def read(self, run_id: str) -> Record | None:
         """Return a run as it was last heard of, ``None`` if there is no such run."""
 
+    def result(self, run_id: str) -> str | None:
+        """Return what a run has returned, as JSON text; ``None`` if there is no such run, or it is not COMPLETED."""
+
     def list(self, wanted: Wanted, *, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first.
 
         Args:
             wanted: Which runs.
             first: At most so many.
-            after: The `Page.cursor` of the page before, or the `cursor_of` any run.
+            after: The `Page.cursor` of the page before, or the `cursors.cursor_of` any run.
 
         Raises:
             ValueError: If ``after`` is no cursor.

@@ -22,6 +22,7 @@ from .keeper import Keeper
 from .log import Log, Sender
 from .outage import Outage
 from .progress import ProgressFlusher
+from .results import Results
 from .snapshot import Snapshot
 from .stores.base import Store
 from .surroundings import Surroundings
@@ -68,6 +69,7 @@ class Runtime:
         coroutines: Runs async tasks.
         async_attempts: Performs async tasks that hold no thread each.
         io: Keeps the calls to the store and the queue off the event loops.
+        results: Reads what runs have returned.
         log: Remembers runs for longer than the store, if anything does.
         dispatch: Decides when runs are sent.
         surroundings: What a framework wants done around the code of attempts.
@@ -86,6 +88,7 @@ class Runtime:
         "io",
         "keeper",
         "log",
+        "results",
         "store",
         "surroundings",
         "take_back",
@@ -107,6 +110,7 @@ class Runtime:
         self.coroutines = CoroutineThread()
         self.async_attempts = AsyncAttempts(self, concurrency=config.async_concurrency)
         self.io = IoThreads(self.surroundings)
+        self.results = Results(self.read_result)
         self._find = find
         self._outage = Outage(logger)
 
@@ -185,6 +189,22 @@ class Runtime:
             return held
         record = None if self.log is None else self.log.read(run_id)
         return None if record is None else record.snapshot
+
+    def read_result(self, run_id: str) -> str | None:
+        """Return what a run has returned, as JSON text; ``None`` if there is no such run, or it is not COMPLETED.
+
+        Raises:
+            StoreUnavailableError: If the store does not answer, and the log does not have it.
+        """
+        if self.log is None:
+            return self.store.result(run_id)
+        try:
+            found = self.store.result(run_id)
+        except StoreUnavailableError:
+            if (found := self.log.result(run_id)) is None:
+                raise
+            return found
+        return self.log.result(run_id) if found is None else found
 
     def close(self) -> None:
         """Stop what runs inside this process, and give back connections."""

@@ -13,6 +13,9 @@ from .status import TaskStatus
 JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
 """A value that JSON can hold."""
 
+RESULT: Final = "result"
+"""What a run has returned, among the fields of its record. It may be large, so that no snapshot has it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -33,7 +36,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A run's state at one version."""
+    """A run's state at one version. What the run has returned is read apart from it: see `Store.result`."""
 
     id: str
     """The run's id; equals Dramatiq's ``message_id``."""
@@ -70,9 +73,6 @@ class Snapshot:
 
     progress_message: str | None = None
     """What the task is doing, in its own words."""
-
-    result: JSON = None
-    """The result as JSON; ``None`` until COMPLETED."""
 
     failure: Failure | None = None
     """Set while RETRYING and when FAILED."""
@@ -136,7 +136,7 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, str]:
     """Turn snapshot attributes into text fields; ``None`` becomes the empty string.
 
     Args:
-        values: Attribute names of `Snapshot` and their values; any subset.
+        values: Attribute names of `Snapshot`, and ``result``, and their values; any subset.
     """
     return {name: "" if value is None else _CODECS[name][0](value) for name, value in values.items()}
 
@@ -144,6 +144,11 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, str]:
 def from_fields(texts: Mapping[str, str]) -> Snapshot:
     """Build a snapshot from text fields; unknown names are ignored, absent ones default."""
     return Snapshot(**{name: _DECODERS[name](text) for name, text in texts.items() if text and name in _DECODERS})
+
+
+def result_of(text: str | None) -> str | None:
+    """Return the JSON text of a record's ``result``; ``None`` if it has none."""
+    return "null" if text == "" else text
 
 
 def to_millis(moment: datetime) -> int:
@@ -205,7 +210,7 @@ _CODECS: Final[dict[str, _Codec]] = {
     "progress_current": _FLOAT,
     "progress_total": _FLOAT,
     "progress_message": _TEXT,
-    "result": _JSON,
+    RESULT: _JSON,
     "failure": (_dump_failure, _load_failure),
     "cancel_requested": (lambda value: "1" if value else "", bool),
     "retry_of": _TEXT,
@@ -221,4 +226,4 @@ _CODECS: Final[dict[str, _Codec]] = {
     "completed_at": _MOMENT,
     "expires_at": _MOMENT,
 }
-_DECODERS: Final = {name: decode for name, (_, decode) in _CODECS.items()}
+_DECODERS: Final = {name: decode for name, (_, decode) in _CODECS.items() if name != RESULT}

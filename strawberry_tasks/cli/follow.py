@@ -19,25 +19,27 @@ from .exit_codes import ExitCode
 from .output import OUTCOMES, CommandError, print_json, printable, run_data
 
 Show = Callable[[Snapshot], None]
+ReadResult = Callable[[str], str | None]
 
 
-def follow(handle: Handle[Any], *, as_json: bool) -> int:
+def follow(handle: Handle[Any], read_result: ReadResult, *, as_json: bool) -> int:
     """Show each state of a run, then what it has come to; return the exit code for that.
 
     Args:
         handle: The run.
+        read_result: Reads a run's result, as `Runtime.read_result` does.
         as_json: Whether to print each state as a line of JSON. Else the states go to stderr, and the result to stdout.
 
     Raises:
         CommandError: If it was interrupted; the run goes on.
     """
-    with _lines() if as_json else _bar(handle) as show:
+    with _lines(read_result) if as_json else _bar(handle) as show:
         try:
             run = asyncio.run(_watch(handle.updates(), show))
         except KeyboardInterrupt as interrupt:
             raise CommandError(f"The run {handle.id} goes on.", ExitCode.INTERRUPTED) from interrupt
     if not as_json:
-        _tell(run)
+        _tell(run, read_result)
     return OUTCOMES[run.status]
 
 
@@ -51,8 +53,8 @@ async def _watch(states: AsyncGenerator[Snapshot, None], show: Show) -> Snapshot
 
 
 @contextmanager
-def _lines() -> Iterator[Show]:
-    yield lambda run: print_json(run_data(run))
+def _lines(read_result: ReadResult) -> Iterator[Show]:
+    yield lambda run: print_json(run_data(run, read_result))
 
 
 @contextmanager
@@ -71,8 +73,8 @@ def _bar(handle: Handle[Any]) -> Iterator[Show]:
         )
 
 
-def _tell(run: Snapshot) -> None:
+def _tell(run: Snapshot, read_result: ReadResult) -> None:
     if run.status is TaskStatus.COMPLETED:
-        click.echo(json.dumps(run.result, ensure_ascii=False))
+        click.echo(json.dumps(json.loads(read_result(run.id) or "null"), ensure_ascii=False))
     elif run.failure is not None:
         click.echo(printable(f"{run.failure.message} ({run.failure.code})"), err=True)

@@ -55,8 +55,14 @@ def print_json(data: object) -> None:
     click.echo(json.dumps(data, ensure_ascii=False))
 
 
-def run_data(run: Snapshot) -> dict[str, object]:
-    """Return what scripts are told of a run."""
+def run_data(run: Snapshot, read_result: Callable[[str], str | None]) -> dict[str, object]:
+    """Return what scripts are told of a run.
+
+    Args:
+        run: The run.
+        read_result: Reads a run's result, as `Runtime.read_result` does.
+    """
+    result = read_result(run.id) if run.status is TaskStatus.COMPLETED else None
     return {
         "id": run.id,
         "name": run.name,
@@ -66,7 +72,7 @@ def run_data(run: Snapshot) -> dict[str, object]:
         "progress": run.progress,
         "message": run.progress_message,
         "error": run.error,
-        "result": run.result,
+        "result": result and json.loads(result),
         "createdAt": None if run.created_at is None else run.created_at.isoformat(),
         "startedAt": None if run.started_at is None else run.started_at.isoformat(),
         "completedAt": None if run.completed_at is None else run.completed_at.isoformat(),

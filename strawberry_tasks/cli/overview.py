@@ -84,7 +84,7 @@ def overview_data(overview: Overview) -> dict[str, object]:
             }
             for worker in overview.workers
         ],
-        "running": [run_data(run) for run in overview.running],
+        "running": [run_data(run, lambda _: None) for run in overview.running],
     }
 
 

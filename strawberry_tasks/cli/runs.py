@@ -45,7 +45,7 @@ def enqueue(app: App, *, name: str, pairs: Sequence[str], json_args: str, follow
     """Start a run of the task NAME, owned by nobody, and print its id."""
     task = _find(app.tasks, name)
     arguments = {**_from_json(task, json_args), **_from_pairs(task, pairs)}
-    _started(task.enqueue(**arguments), follows=follow, as_json=as_json)
+    _started(app.tasks, task.enqueue(**arguments), follows=follow, as_json=as_json)
 
 
 @click.command()
@@ -56,7 +56,7 @@ def cancel(app: App, *, run_id: str, as_json: bool) -> None:
     """Ask a run to stop; harmless when it was asked before."""
     run = app.tasks.handle(run_id).cancel()
     if as_json:
-        print_json(run_data(run))
+        print_json(run_data(run, app.tasks.runtime().read_result))
     elif run.status is TaskStatus.CANCELED:
         click.echo(f"{run.name} {run.id} is CANCELED.")
     elif not run.is_terminal:
@@ -72,14 +72,14 @@ def cancel(app: App, *, run_id: str, as_json: bool) -> None:
 @json_option
 def retry(app: App, *, run_id: str, follow: bool, as_json: bool) -> None:
     """Start a run again that has FAILED or was CANCELED, as a new run, and print its id."""
-    _started(app.tasks.handle(run_id).retry(), follows=follow, as_json=as_json)
+    _started(app.tasks, app.tasks.handle(run_id).retry(), follows=follow, as_json=as_json)
 
 
-def _started(handle: Handle[Any], *, follows: bool, as_json: bool) -> None:
+def _started(tasks: Tasks, handle: Handle[Any], *, follows: bool, as_json: bool) -> None:
     if follows:
-        sys.exit(follow(handle, as_json=as_json))
+        sys.exit(follow(handle, tasks.runtime().read_result, as_json=as_json))
     if as_json:
-        print_json(run_data(handle.started))
+        print_json(run_data(handle.started, tasks.runtime().read_result))
     else:
         click.echo(handle.id)
 

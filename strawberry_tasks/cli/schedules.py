@@ -88,7 +88,7 @@ def fire(app: App, name: str, *, as_json: bool) -> None:
     """Start a run of NAME now."""
     handle = app.tasks.schedules.fire(name)
     if as_json:
-        print_json(run_data(handle.started))
+        print_json(run_data(handle.started, app.tasks.runtime().read_result))
     else:
         click.echo(handle.id)
 

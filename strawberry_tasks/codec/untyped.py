@@ -42,6 +42,11 @@ def check_text(value: str) -> str:
 
 
 def _load(data: JSON, _files: Files | None) -> object:
+    # Others may be given the same data.
+    if isinstance(data, dict):
+        return {key: _load(item, None) for key, item in data.items()}
+    if isinstance(data, list):
+        return [_load(item, None) for item in data]
     return data
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import StoreUnavailableError
+from ..status import TaskStatus
 from .default import default_tasks
 from .models import TaskExecution
+from .rows import storable_result
 
 
 def refresh(rows: Iterable[TaskExecution]) -> bool:
@@ -20,9 +22,11 @@ def refresh(rows: Iterable[TaskExecution]) -> bool:
         return True
     try:
         runs = default_tasks.runtime().store.read([row.id for row in live])
+        for row, run in zip(live, runs, strict=True):
+            if run is not None and run.version > row.version:
+                row.take(run)
+                if run.status is TaskStatus.COMPLETED:
+                    row.result = storable_result(default_tasks.runtime().read_result(run.id))
     except StoreUnavailableError:
         return False
-    for row, run in zip(live, runs, strict=True):
-        if run is not None and run.version > row.version:
-            row.take(run)
     return True

@@ -17,10 +17,11 @@ from ..log import Sender, Wanted
 from ..outage import Outage
 from ..snapshot import Failure, Snapshot, from_millis
 from ..status import TaskStatus
-from ..stores.base import NewRun, Page, Record, Store, cursor_of, parse_cursor
+from ..stores.base import NewRun, Page, Record, Store
+from ..stores.cursors import cursor_of, parse_cursor
 from .conf import SETTING
 from .models import TaskExecution
-from .rows import ENDED, changes, ended, new_row, record_of
+from .rows import ENDED, changes, ended, new_row, record_of, storable_result
 from .tending import Tending
 from .writer import Writer
 
@@ -108,21 +109,37 @@ class DatabaseLog:
         except Exception:
             logger.exception("Run %s could not be written to the log.", run_id)
 
-    def write(self, runs: Iterable[Snapshot]) -> None:
-        """Write the states of runs in one transaction, each unless its row has a newer one or has ended."""
+    def write(self, runs: Iterable[Snapshot], store: Store | None = None) -> None:
+        """Write the states of runs in one transaction, each unless its row has a newer one or has ended.
+
+        Args:
+            runs: The runs.
+            store: Where the results are of those that are COMPLETED.
+        """
         moment = now()
         with transaction.atomic(using=self.database):
             # In one order everywhere: two processes must not wait for each other.
             for run in sorted(runs, key=lambda run: run.id):
                 row = self.rows.filter(pk=run.id, version__lt=run.version).exclude(status__in=ENDED)
-                row.update(**changes(run, now=moment, retention=self._retention))
+                values = changes(run, now=moment, retention=self._retention)
+                if store is not None and run.status is TaskStatus.COMPLETED:
+                    # One at a time: they may be large.
+                    values["result"] = storable_result(store.result(run.id))
+                row.update(**values)
 
     def read(self, run_id: str) -> Record | None:
         """Return a run as it was last written."""
         if not (run_id.isascii() and run_id.isprintable()):
             return None
-        row = self.rows.filter(pk=run_id).first()
+        row = self.rows.filter(pk=run_id).defer("result").first()
         return None if row is None else record_of(row)
+
+    def result(self, run_id: str) -> str | None:
+        """Return what a run has returned, as JSON text."""
+        if not (run_id.isascii() and run_id.isprintable()):
+            return None
+        found = list(self.rows.filter(pk=run_id, status=TaskStatus.COMPLETED.value).values_list("result", flat=True))
+        return json.dumps(found[0]) if found else None
 
     def list(self, wanted: Wanted, *, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
@@ -131,7 +148,7 @@ class DatabaseLog:
             millis, run_id = parse_cursor(after)
             moment = from_millis(millis)
             rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=run_id))
-        found = [row.snapshot for row in rows.order_by("-created_at", "-id")[: first + 1]]
+        found = [row.snapshot for row in rows.defer("result", "arguments").order_by("-created_at", "-id")[: first + 1]]
         page, more = found[:first], found[first:]
         return Page(runs=page, cursor=cursor_of(page[-1]) if more else None)
 
@@ -149,7 +166,7 @@ class DatabaseLog:
         self._writer.flush(patience)
 
     def _write(self, store: Store, run_ids: Sequence[str]) -> None:
-        self.write([run for run in store.read(run_ids) if run is not None])
+        self.write([run for run in store.read(run_ids) if run is not None], store)
 
     def _wanted(self, wanted: Wanted) -> QuerySet[TaskExecution]:
         rows = self.rows

@@ -78,7 +78,7 @@ class TaskExecution(models.Model):
 
     @classmethod
     def of(cls, run: Snapshot) -> Self:
-        """Make the row of a snapshot; its arguments are not part of it."""
+        """Make the row of a snapshot; its arguments and its result are not part of it."""
         row = cls()
         row.take(run)
         return row
@@ -134,7 +134,6 @@ SAME = (
     "progress_current",
     "progress_total",
     "progress_message",
-    "result",
     "cancel_requested",
     "retry_of",
     "key",

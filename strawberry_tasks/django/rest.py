@@ -59,8 +59,11 @@ class _Views:
         who = await self._begin(request)
         run = await who.get(str(run_id))
         etag = f'"{run.version}{"i" if _sees_internals(who, run) else ""}"'
-        response = HttpResponse(_dump(who, run), content_type="application/json", headers={**_FRESH, "ETag": etag})
-        return get_conditional_response(request, etag=etag, response=response) or response
+        headers = {**_FRESH, "ETag": etag}
+        known = get_conditional_response(request, etag=etag, response=HttpResponse(headers=headers))
+        if known is not None and known.status_code != HTTPStatus.OK:
+            return known
+        return HttpResponse(await _dump(who, run), content_type="application/json", headers=headers)
 
     async def events(self, request: HttpRequest, run_id: UUID) -> HttpResponseBase:
         """Stream a run's states; those that the client has, by its ``Last-Event-ID``, are skipped."""
@@ -100,14 +103,14 @@ async def _events(who: Visit, run: Snapshot, known: int | None, heartbeat: timed
     try:
         async with aclosing(who.watch(run, after=known, pulse=heartbeat)) as states:
             async for state in states:
-                yield ":\n\n" if state is None else f"id: {state.version}\ndata: {_dump(who, state)}\n\n"
+                yield ":\n\n" if state is None else f"id: {state.version}\ndata: {await _dump(who, state)}\n\n"
     except ClientError as error:
         refusal = json.dumps({"code": error.code, "message": str(error)})
         yield f"event: refused\ndata: {refusal}\n\n"
 
 
-def _dump(who: Visit, run: Snapshot) -> str:
-    values = who.registry.values(run, who.viewer)
+async def _dump(who: Visit, run: Snapshot) -> str:
+    values = {**who.registry.values(run, who.viewer), "result": await who.registry.result(run)}
     named = {to_camel_case(name): value for name, value in values.items()}
     return json.dumps(named, default=_plain, ensure_ascii=False, separators=(",", ":"))
 

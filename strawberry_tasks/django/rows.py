@@ -32,7 +32,6 @@ _CHANGING: Final = (
     "progress_current",
     "progress_total",
     "progress_message",
-    "result",
     "failure_code",
     "failure_message",
     "failure_exception",
@@ -113,6 +112,11 @@ def record_of(row: TaskExecution) -> Record:
     return Record(row.snapshot, json.dumps(row.arguments))
 
 
+def storable_result(text: str | None) -> JSON:
+    """Return a result, from its JSON text, with only such text as every database takes."""
+    return None if text is None else _storable(json.loads(text))
+
+
 def storable(run: Snapshot) -> Snapshot:
     """Return a run with only such text as every database takes."""
     failure = run.failure
@@ -127,7 +131,6 @@ def storable(run: Snapshot) -> Snapshot:
         run,
         failure=failure,
         progress_message=run.progress_message and _text(run.progress_message),
-        result=_storable(run.result),
         claims={_text(name): _storable(value) for name, value in run.claims.items()},
         tags=tuple(map(_text, run.tags)),
     )

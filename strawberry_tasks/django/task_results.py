@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..snapshot import Failure, Snapshot
+from ..snapshot import JSON, Failure, Snapshot
 from ..status import TaskStatus
 from .framework import AnyTask, AnyTaskResult, TaskError, TaskResult, TaskResultStatus
 
@@ -22,7 +22,9 @@ STATUSES = {
 """The framework knows no cancel: a run that was canceled has failed."""
 
 
-def result_of(task: AnyTask, run: Snapshot, arguments: Mapping[str, Any], *, backend: str) -> AnyTaskResult:
+def result_of(
+    task: AnyTask, run: Snapshot, arguments: Mapping[str, Any], *, backend: str, value: JSON = None
+) -> AnyTaskResult:
     """Return the framework's view of a run.
 
     A run does not note which workers had it: ``worker_ids`` has a made-up name for each attempt, so that ``attempts`` is right.
@@ -33,6 +35,7 @@ def result_of(task: AnyTask, run: Snapshot, arguments: Mapping[str, Any], *, bac
         run: The run.
         arguments: Its ``args`` and ``kwargs``.
         backend: The backend's alias.
+        value: What the run has returned.
     """
     result = TaskResult(
         task=task,
@@ -48,7 +51,7 @@ def result_of(task: AnyTask, run: Snapshot, arguments: Mapping[str, Any], *, bac
         errors=[] if run.failure is None else [_error(run.failure)],
         worker_ids=[f"attempt-{number}" for number in range(1, run.attempt + 1)],
     )
-    return with_values(result, _return_value=run.result)
+    return with_values(result, _return_value=value)
 
 
 def with_values(result: AnyTaskResult, **values: object) -> AnyTaskResult:

@@ -23,6 +23,7 @@ from .. import task as ours
 from ..context import TaskContext
 from ..errors import ConfigurationError
 from ..schema.mutations import MutationTask
+from ..status import TaskStatus
 from .decorators import durations, task, task_mutation
 from .default import default_tasks
 from .framework import (
@@ -100,7 +101,8 @@ class DramatiqBackend(BaseTaskBackend):
             task, backend=self.alias, queue_name=run.queue, priority=run.priority, run_after=run.scheduled_for
         )
         arguments = arguments_of(record.arguments, generic=name not in _exposed)
-        return result_of(task, run, arguments, backend=self.alias)
+        value = default_tasks.runtime().read_result(run.id) if run.status is TaskStatus.COMPLETED else None
+        return result_of(task, run, arguments, backend=self.alias, value=value and json.loads(value))
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         """Tell what is wrong with ``OPTIONS``."""

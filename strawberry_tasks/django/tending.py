@@ -42,8 +42,8 @@ class Written(Protocol):
     def rows(self) -> QuerySet[TaskExecution]:
         """All rows."""
 
-    def write(self, runs: Sequence[Snapshot]) -> None:
-        """Write the states of runs."""
+    def write(self, runs: Sequence[Snapshot], store: Store | None = None) -> None:
+        """Write the states of runs, and the results that the store has of them."""
 
     def end(self, run_id: str, status: TaskStatus, failure: Failure | None = None) -> None:
         """Write the end of a run."""
@@ -122,7 +122,7 @@ class Tending:
                 break
             last = batch[-1].id
             present = store.read([row.id for row in batch])
-            self._log.write([run for run in present if run is not None])
+            self._log.write([run for run in present if run is not None], store)
             gone = [row for row, run in zip(batch, present, strict=True) if run is None]
             # One that is sent just now is there the next time.
             self._log.write([_lost(row) for row in gone if row.id in self._missing])

@@ -17,7 +17,8 @@ from ..listing import list_runs
 from ..log import Wanted
 from ..snapshot import Snapshot
 from ..status import TaskStatus
-from ..stores.base import Page, cursor_of
+from ..stores.base import Page
+from ..stores.cursors import cursor_of
 from .registry import off_loop, resolve
 from .types import TaskHandle, TaskHandleConnection, TaskHandleEdge
 from .visit import Visit, visit

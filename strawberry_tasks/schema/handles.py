@@ -48,7 +48,7 @@ def _output(declaration: Declaration, kind: type) -> Any:
 
 
 def _load_output(self: TaskHandle) -> Any:
-    return self.origin.load()
+    return self.origin.output()
 
 
 def _without_none(annotation: Any) -> Any:

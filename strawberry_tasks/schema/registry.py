@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -19,9 +18,11 @@ from .. import _compat
 from ..contexts import keep_bound
 from ..errors import ConfigurationError
 from ..policy import Policy, Viewer
+from ..results import Result
 from ..runtime import Runtime
 from ..scheduler import Schedules
-from ..snapshot import Snapshot
+from ..snapshot import JSON, Snapshot
+from ..status import TaskStatus
 from ..task import Task
 from .types import Origin, TaskHandle, UntypedTaskHandle, handle_values
 
@@ -66,25 +67,40 @@ class Registry:
         """Show a run to a viewer who may see it."""
         task = self.tasks.get(run.name)
         kind, name = self._handle_kind(task, schema)
-        origin = Origin(type_name=name, load=lambda: self._load(task, run))
+        origin = Origin(
+            type_name=name,
+            result=lambda: resolve(self.result(run)),
+            output=lambda: resolve(self._output(task, run)),
+        )
         return kind(origin=origin, **self.values(run, viewer))
 
     def values(self, run: Snapshot, viewer: Viewer) -> dict[str, Any]:
-        """Return what a viewer sees of a run that is theirs to see: the fields of `TaskHandle` by their names in Python."""
+        """Return what a viewer sees of a run that is theirs to see: the fields of `TaskHandle` by their names in Python.
+
+        What the run has returned is not among them; see `result`.
+        """
+        return handle_values(run, internals=self.policy.may_see_internals(viewer, run))
+
+    async def result(self, run: Snapshot) -> JSON:
+        """Return what everybody may see of a run's result who may see the run, as JSON."""
         task = self.tasks.get(run.name)
         # What nobody here can tell the hidden fields of is not shown at all.
-        result = None if task is None else task.declaration.result.publish(run.result)
-        return handle_values(replace(run, result=result), internals=self.policy.may_see_internals(viewer, run))
+        result = None if task is None else await self._read(run)
+        return None if task is None or result is None else result.view(task, task.declaration.result.publish)
 
-    def _load(self, task: Task[..., Any] | None, run: Snapshot) -> object:
-        if task is None or run.result is None:
+    async def _output(self, task: Task[..., Any] | None, run: Snapshot) -> object:
+        result = None if task is None else await self._read(run)
+        if task is None or result is None or result.value is None:
             return None
         if task.declaration.result.touches_database:
-            return resolve(self._load_off_loop(task, run))
-        return task.load_result(run.result)
+            return await off_loop(self.runtime(), task.load_result, result.value)
+        return task.load_result(result.value)
 
-    async def _load_off_loop(self, task: Task[..., Any], run: Snapshot) -> object:
-        return await off_loop(self.runtime(), task.load_result, run.result)
+    async def _read(self, run: Snapshot) -> Result | None:
+        if run.status is not TaskStatus.COMPLETED:
+            return None
+        results = self.runtime().results
+        return results.at_hand(run) or await off_loop(self.runtime(), results.get, run)
 
     def _handle_kind(self, task: Task[..., Any] | None, schema: BaseSchema) -> tuple[type[TaskHandle], str]:
         kinds = self._kinds.setdefault(schema, {})

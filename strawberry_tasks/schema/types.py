@@ -34,8 +34,11 @@ class Origin(NamedTuple):
     type_name: str
     """The GraphQL name of the handle's type."""
 
-    load: Callable[[], Any]
-    """Returns the typed output, or an awaitable of it."""
+    result: Callable[[], Any]
+    """Reads the result, and returns it as JSON, or an awaitable of it."""
+
+    output: Callable[[], Any]
+    """Reads the result, and returns it as the typed output, or an awaitable of it."""
 
 
 @strawberry.interface(description="A run of a task: where it stands, how far it is, and how it ended.")
@@ -53,7 +56,6 @@ class TaskHandle:
     progress_current: float | None = strawberry.field(description="Units done, as the task reports them.")
     progress_total: float | None = strawberry.field(description="Units in all, as the task reports them.")
     progress_message: str | None = strawberry.field(description="What it is doing, in the task's own words.")
-    result: JSON | None = strawberry.field(description="What the task returned, as JSON; null until COMPLETED.")
     error: str | None = strawberry.field(description="Why it failed, for a person; null unless FAILED or RETRYING.")
     failure: TaskFailure | None = strawberry.field(description="Why it failed, for a program.")
     attempt: int = strawberry.field(description="The current or last attempt; 1 is the first, 0 before any.")
@@ -69,6 +71,12 @@ class TaskHandle:
     completed_at: datetime | None = strawberry.field(description="When it ended.")
     expires_at: datetime | None = strawberry.field(description="When its record is dropped.")
     version: int = strawberry.field(description="Rises with every change; the cursor for `after`.")
+
+    @strawberry.field(description="What the task returned, as JSON; null until COMPLETED.")  # type: ignore[untyped-decorator]
+    def result(self) -> JSON | None:
+        """Return the run's result without what its type hides."""
+        result: JSON | None = self.origin.result()
+        return result
 
     @classmethod
     def resolve_type(cls, value: "TaskHandle", *_: object) -> str:
@@ -99,7 +107,7 @@ class TaskHandleConnection:
 
 
 def handle_values(run: Snapshot, *, internals: bool) -> dict[str, Any]:
-    """Return a handle's fields.
+    """Return a handle's fields, but what is read only where it is selected.
 
     Args:
         run: The run's state.
@@ -126,7 +134,6 @@ _COPIED: Sequence[str] = (
     "progress_current",
     "progress_total",
     "progress_message",
-    "result",
     "error",
     "attempt",
     "max_retries",

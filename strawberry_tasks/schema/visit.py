@@ -35,7 +35,11 @@ class Visit:
         """Return a run's present state; ``None`` if there is no such run for this viewer."""
         runtime = self.registry.runtime()
         run = await off_loop(runtime, runtime.find, run_id)
-        return run if run is not None and self._may_see(run) else None
+        if run is None or self._may_see(run):
+            return run
+        # As long as it takes to find nothing, so that the time does not tell that there is something.
+        await off_loop(runtime, runtime.find_absent, run_id)
+        return None
 
     async def get(self, run_id: str) -> Snapshot:
         """Return a run's present state.

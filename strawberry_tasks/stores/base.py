@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
 
-from ..errors import shown
-from ..snapshot import JSON, Failure, Snapshot, to_millis
+from ..snapshot import JSON, Failure, Snapshot
 
 
 class Fire(NamedTuple):
@@ -183,7 +180,7 @@ class Change(NamedTuple):
     """The attempt that writes."""
 
     values: Mapping[str, Any]
-    """Attributes of `Snapshot` and their new values, ``status`` among them where it changes."""
+    """Attributes of `Snapshot`, and ``result``, and their new values, ``status`` among them where it changes."""
 
     delay: timedelta | None = None
     """How long from now until the next attempt; goes with RETRYING."""
@@ -319,6 +316,12 @@ class Store(Protocol):
     def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
         """Return the present state of each run, ``None`` where there is none."""
 
+    def result(self, run_id: str) -> str | None:
+        """Return what a run has returned, as JSON text; ``None`` if there is no such run, or it is not COMPLETED.
+
+        Nothing else reads it: a result may be large, and who looks at a run may have no right to it, or no use for it.
+        """
+
     def load(self, run_id: str) -> Record | None:
         """Return a run with its arguments, ``None`` if there is no such run."""
 
@@ -328,7 +331,7 @@ class Store(Protocol):
         Args:
             owner: Whose runs; ``None`` lists everybody's.
             first: At most so many.
-            after: The `Page.cursor` of the page before, or the `cursor_of` any run.
+            after: The `Page.cursor` of the page before, or the `cursors.cursor_of` any run.
 
         Raises:
             ValueError: If ``after`` is no cursor.
@@ -377,23 +380,3 @@ EXPIRED: Final = Failure(code="EXPIRED", message="The task was not started in ti
 
 LIVE_TTL = timedelta(days=7)
 """How long the record of a run that has not ended is kept, since its last change and beyond its delay."""
-
-
-def cursor_of(run: Snapshot) -> str:
-    """Return the cursor that continues a list after this run, also once the run has expired."""
-    millis = to_millis(run.created_at) if run.created_at else 0
-    return base64.urlsafe_b64encode(f"{millis} {run.id}".encode("utf-8", "surrogatepass")).decode()
-
-
-def parse_cursor(cursor: str) -> tuple[int, str]:
-    """Return the run that a cursor stands for: when it was created, in milliseconds since the epoch, and its id.
-
-    Raises:
-        ValueError: If it is no cursor.
-    """
-    with contextlib.suppress(ValueError):
-        text = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode("utf-8", "surrogatepass")
-        millis, separator, run_id = text.partition(" ")
-        if separator and run_id and len(millis) < 16 and millis.isascii() and millis.isdigit():
-            return int(millis), run_id
-    raise ValueError(f"expected the cursor of a page of tasks, got {shown(cursor)}.")

@@ -1,7 +1,8 @@
 -- Cancel a run: at once, unless a worker has it.
 -- KEYS[1]  {prefix}run:{id}    the record
 -- ARGV[1]  prefix    ARGV[2]  id    ARGV[3]  how long a record is kept that has ended, ms
--- Returns the record, name and value in turn; it is empty if the run is gone.
+-- ARGV[4…] the names of the fields to return
+-- Returns the values of these fields; all are false if the run is gone.
 local prefix, id, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local run = look(prefix, id)
 if run.status and not is_terminal(run.status) then
@@ -17,4 +18,4 @@ if run.status and not is_terminal(run.status) then
     call('PUBLISH', prefix .. 'cancel', id .. ' ' .. run.version)
   end
 end
-return call('HGETALL', KEYS[1])
+return call('HMGET', KEYS[1], unpack(ARGV, 4))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..errors import AlreadyFiredError
-from ..snapshot import Snapshot, to_fields
+from ..snapshot import RESULT, Snapshot, result_of, to_fields
 from ..status import TaskStatus
 from .base import (
     ALL_TOPIC,
@@ -28,11 +28,10 @@ from .base import (
     Record,
     ScheduleState,
     Waiting,
-    cursor_of,
     owner_topic,
-    parse_cursor,
     run_topic,
 )
+from .cursors import cursor_of, parse_cursor
 from .memory_feed import MemoryFeed, MemoryFeeds
 from .memory_record import MemoryRecord
 from .memory_schedules import MemorySchedules
@@ -253,6 +252,12 @@ class MemoryStore:
         with self._lock:
             records = [self._find(run_id) for run_id in run_ids]
             return [None if record is None else record.snapshot for record in records]
+
+    def result(self, run_id: str) -> str | None:
+        """Return what a run has returned, as JSON text."""
+        with self._lock:
+            record = self._find(run_id)
+            return None if record is None else result_of(record.fields.get(RESULT))
 
     def load(self, run_id: str) -> Record | None:
         """Return a run with its arguments, ``None`` if there is no such run."""

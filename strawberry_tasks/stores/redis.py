@@ -11,7 +11,7 @@ from typing import Any, Final
 from redis.exceptions import NoScriptError
 
 from ..errors import AlreadyFiredError
-from ..snapshot import Snapshot, from_fields, from_millis, to_fields, to_millis
+from ..snapshot import RESULT, Snapshot, from_fields, from_millis, result_of, to_fields, to_millis
 from ..status import TaskStatus
 from .base import (
     EXPIRED,
@@ -29,14 +29,13 @@ from .base import (
     Record,
     ScheduleState,
     Waiting,
-    cursor_of,
-    parse_cursor,
 )
 from .convoy import Convoy, Exchange
+from .cursors import cursor_of, parse_cursor
 from .redis_connections import Connections, Server, checked
 from .redis_feed import RedisFeed
 from .redis_link import client_name, redis_url
-from .redis_record import FIELDS, snapshot_of
+from .redis_record import FIELDS, RECORD, record_of, snapshot_of
 from .redis_script import Call, Script, load_script
 
 MAX_PURGED: Final = 1000
@@ -184,9 +183,8 @@ class RedisStore:
 
     def cancel(self, run_id: str) -> Record | None:
         """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""
-        call = _CANCEL.call([self._key(run_id)], self._prefix, run_id, self._result_ms)
-        record = self._call(call, repeatable=True)
-        return _record(record) if record else None
+        call = _CANCEL.call([self._key(run_id)], self._prefix, run_id, self._result_ms, *RECORD)
+        return record_of(self._call(call, repeatable=True))
 
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
         """Apply each change on its own, and return the new versions, ``None`` where refused."""
@@ -211,10 +209,15 @@ class RedisStore:
         )
         return [snapshot_of(row) for row in checked(rows)]
 
+    def result(self, run_id: str) -> str | None:
+        """Return what a run has returned, as JSON text."""
+        (text,) = checked(self._connections.exchange([("HGET", self._key(run_id), RESULT)], repeatable=True))
+        return result_of(text)
+
     def load(self, run_id: str) -> Record | None:
         """Return a run with its arguments, ``None`` if there is no such run."""
-        (words,) = checked(self._connections.exchange([("HGETALL", self._key(run_id))], repeatable=True))
-        return _record(words) if words else None
+        (row,) = checked(self._connections.exchange([("HMGET", self._key(run_id), *RECORD)], repeatable=True))
+        return record_of(row)
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""

@@ -7,9 +7,13 @@ from dataclasses import fields
 from typing import Final
 
 from ..snapshot import Snapshot, from_fields
+from .base import Record
 
 FIELDS: Final = tuple(field.name for field in fields(Snapshot))
-"""The fields of a record that make its snapshot; it also holds ``arguments``."""
+"""The fields of a record that make its snapshot."""
+
+RECORD: Final = (*FIELDS, "arguments")
+"""The same, and what the run was started with. The record has a ``result`` besides, which is read alone."""
 
 
 def snapshot_of(row: Sequence[str | None]) -> Snapshot | None:
@@ -17,3 +21,10 @@ def snapshot_of(row: Sequence[str | None]) -> Snapshot | None:
     if row[0] is None:
         return None
     return from_fields({name: text for name, text in zip(FIELDS, row, strict=True) if text})
+
+
+def record_of(row: Sequence[str | None]) -> Record | None:
+    """Build a record from the values of `RECORD`; ``None`` if there is none."""
+    *state, arguments = row
+    run = snapshot_of(state)
+    return None if run is None else Record(snapshot=run, arguments=arguments or "")

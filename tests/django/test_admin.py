@@ -109,10 +109,8 @@ def test_a_page_tells_all_of_a_failed_run(boss: Client) -> None:
 def test_what_users_wrote_is_no_markup(boss: Client) -> None:
     """Arguments, results, messages and words are escaped."""
     evil = "<script>alert(1)</script>"
-    row = logged(
-        status=TaskStatus.COMPLETED, result={"text": evil}, progress_message=evil, tags=(evil,), key=evil, owner=evil
-    )
-    TaskExecution.objects.filter(pk=row.pk).update(arguments={"text": evil})
+    row = logged(status=TaskStatus.COMPLETED, progress_message=evil, tags=(evil,), key=evil, owner=evil)
+    TaskExecution.objects.filter(pk=row.pk).update(arguments={"text": evil}, result={"text": evil})
 
     pages = boss.get(LIST).content.decode() + boss.get(f"{LIST}{row.pk}/change/").content.decode()
 

@@ -73,6 +73,9 @@ class Story:
     last: Snapshot | None = None
     """Its record, some time after its end."""
 
+    result: int | None = None
+    """What it has returned, if it is COMPLETED."""
+
     trouble: str = ""
     """What its watcher met instead of the end."""
 
@@ -236,6 +239,8 @@ class Incident:
                 story.executions = stage.journal.executions(story.handle.id)
                 with contextlib.suppress(StoreUnavailableError, StrawberryTasksError):
                     story.last = await story.handle.arefresh()
+                    if story.last.status is TaskStatus.COMPLETED:
+                        story.result = await story.handle.aresult(timedelta(seconds=SECONDS))
         return Aftermath(
             stories=stories,
             messages=stage.messages(),

@@ -101,7 +101,7 @@ def test_it_is_completed(story: Story) -> None:
         return
 
     assert story.last is not None
-    assert (story.last.status, story.last.result) == (TaskStatus.COMPLETED, story.last.attempt)
+    assert (story.last.status, story.result) == (TaskStatus.COMPLETED, story.last.attempt)
 
 
 @moments

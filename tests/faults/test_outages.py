@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -111,7 +112,7 @@ async def test_the_end_comes_though_an_attempt_failed_without_redis(
         await _lose_redis(worker, proxy, gate, fault)
 
     _assert_complete(states)
-    assert states[-1].result == 2
+    assert await handle.aresult(timedelta(seconds=SECONDS)) == 2
 
 
 async def test_the_end_comes_though_subscriptions_were_lost(
@@ -144,7 +145,7 @@ def test_a_run_waits_through_a_restart_for_its_worker(
     start_worker(server.url)
 
     wait_until(lambda: handle.refresh().is_terminal, "the end", SECONDS)
-    assert handle.refresh().result["value"] == 5
+    assert handle.result(timedelta(seconds=SECONDS)).value == 5
 
 
 @asynccontextmanager

@@ -245,7 +245,9 @@ def test_a_user_that_cannot_be_loaded_fails_who_asks(asks: bool) -> None:
     with inline(tasks):
         run = greet.enqueue(asks=asks).refresh()
 
-    assert (run.result, run.failure and run.failure.exception) == ((None, "LookupError") if asks else ("nobody", None))
+        result = tasks.runtime().read_result(run.id)
+
+    assert (result, run.failure and run.failure.exception) == ((None, "LookupError") if asks else ('"nobody"', None))
 
 
 def test_claims_of_a_user_are_kept_with_the_run() -> None:

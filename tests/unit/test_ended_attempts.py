@@ -64,7 +64,7 @@ def test_timeout_is_retried() -> None:
 
     run = end_of(*declare(work, timeout=timedelta(milliseconds=50), max_retries=1))
 
-    assert (run.status, run.result) == (TaskStatus.COMPLETED, 2)
+    assert (run.status, run.attempt) == (TaskStatus.COMPLETED, 2)
 
 
 def test_timeout_error_of_its_own() -> None:

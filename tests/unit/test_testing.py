@@ -149,7 +149,7 @@ def test_perform() -> None:
         end = recorder.perform(recorder.runs[0])
 
         assert end == handle.refresh()
-    assert (end.status, end.result) == (TaskStatus.COMPLETED, 1)
+        assert (end.status, handle.result()) == (TaskStatus.COMPLETED, 1)
 
 
 async def test_subscribe() -> None:

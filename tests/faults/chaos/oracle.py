@@ -33,6 +33,9 @@ class Evidence:
     finals: Mapping[str, Snapshot | None]
     """Each run's record when everybody had come back."""
 
+    results: Mapping[str, object]
+    """What each COMPLETED run has returned."""
+
     streams: Mapping[str, Mapping[str, Sequence[Event]]]
     """What each subscriber got of each run."""
 
@@ -120,8 +123,9 @@ class Oracle:
     def _wrong_end(self) -> Iterator[str]:
         for run_id, part in self._evidence.parts.items():
             run = self._evidence.finals[run_id]
-            if run is not None and run.is_terminal and not _is_as_meant(run, part):
-                yield f"{run_id}: {run.status} {run.failure}, attempt {run.attempt}, result {run.result!r}, {part}"
+            result = self._evidence.results.get(run_id)
+            if run is not None and run.is_terminal and not _is_as_meant(run, result, part):
+                yield f"{run_id}: {run.status} {run.failure}, attempt {run.attempt}, result {result!r}, {part}"
 
     def _disorder(self) -> Iterator[str]:
         for name, runs in self._evidence.streams.items():
@@ -176,9 +180,9 @@ def _explains(blow: Blow, note: Note, following: Note) -> bool:
     return note.pid in blow.pids and note.at <= blow.ended + SLACK and following.at >= blow.began
 
 
-def _is_as_meant(run: Snapshot, part: Part) -> bool:
+def _is_as_meant(run: Snapshot, result: object, part: Part) -> bool:
     if run.status is TaskStatus.CANCELED:
         return part.cancel_after is not None
     if part.hopeless:
         return run.status is TaskStatus.FAILED and run.failure is not None and run.failure.code == "HOPELESS"
-    return run.status is TaskStatus.COMPLETED and run.result == run.attempt and run.attempt > part.failures
+    return run.status is TaskStatus.COMPLETED and result == run.attempt and run.attempt > part.failures

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from strawberry_tasks import Handle, Snapshot
+from strawberry_tasks import Handle, Snapshot, TaskStatus
 from strawberry_tasks.errors import QueueUnavailableError, StoreUnavailableError, StrawberryTasksError
 from tests.faults.chaos.oracle import Evidence
 from tests.faults.chaos.plan import Part, Plan
@@ -152,6 +153,11 @@ class Storm:
             states += store.read(ids[start : start + 200])
         return dict(zip(ids, states, strict=True))
 
+    def _read_results(self, ends: dict[str, Snapshot | None]) -> dict[str, object]:
+        read = self._scene.tasks.tasks.runtime().read_result
+        texts = {run_id: read(run_id) for run_id, run in ends.items() if run and run.status is TaskStatus.COMPLETED}
+        return {run_id: json.loads(text) for run_id, text in texts.items() if text is not None}
+
     def _gather(self, ends: dict[str, Snapshot | None]) -> Evidence:
         elsewhere = self._scene.streams.read()
         keys: set[str] = set()
@@ -169,6 +175,7 @@ class Storm:
             notes=self._scene.journal.read(),
             ends=ends,
             finals=self._read_all(),
+            results=self._read_results(ends),
             streams={
                 "this process": self._events,
                 "the subscriber": {run_id: elsewhere.get(run_id, []) for run_id in self._shown},

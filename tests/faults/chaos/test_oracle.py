@@ -15,7 +15,7 @@ from tests.faults.chaos.streams import Event
 from tests.faults.journal import Note
 
 PART = Part(is_async=False, steps=0, pace=0, failures=0, hopeless=False, delay=None, cancel_after=None)
-END = Snapshot(id="r", name="play", queue="default", status=TaskStatus.COMPLETED, version=3, attempt=1, result=1)
+END = Snapshot(id="r", name="play", queue="default", status=TaskStatus.COMPLETED, version=3, attempt=1)
 STREAM = [Event(1, "PENDING", False), Event(3, "COMPLETED", True)]
 BEGUN = Note("r", 1, "begun", 10, at=100.0)
 AGAIN = Note("r", 2, "begun", 11, at=110.0)
@@ -29,6 +29,7 @@ def evidence() -> Evidence:
         notes=[BEGUN],
         ends={"r": END},
         finals={"r": END},
+        results={"r": 1},
         streams={"a": {"r": STREAM}},
         blows=[],
         messages=0,
@@ -54,7 +55,10 @@ BROKEN: dict[str, list[Callable[[], Evidence]]] = {
         lambda: replace(evidence(), ends={"r": replace(END, version=2)}),
         lambda: with_stream(Event(2, "FAILED", True)),
     ],
-    "ended otherwise than meant": [lambda: with_final(status=TaskStatus.FAILED), lambda: with_final(result=2)],
+    "ended otherwise than meant": [
+        lambda: with_final(status=TaskStatus.FAILED),
+        lambda: replace(evidence(), results={"r": 2}),
+    ],
     "streams out of order": [
         lambda: with_stream(STREAM[0], STREAM[0], STREAM[1]),
         lambda: with_stream(Event(2, "RUNNING", False), *STREAM),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,10 @@ def state(store: Store, run_id: str = "run") -> Snapshot:
     (run,) = store.read([run_id])
     assert run is not None
     return run
+
+
+def result_of(store: Store, run_id: str = "run") -> object:
+    return json.loads(store.result(run_id) or "")
 
 
 def running(store: Store, run_id: str = "run", **more: object) -> int:
@@ -144,10 +149,35 @@ def test_the_end_is_dated(store: Store) -> None:
     store.apply([change(status=TaskStatus.COMPLETED, result={"updated": [1, None]}, progress=20.0)])
 
     run = state(store)
-    assert (run.status, run.result, run.progress) == (TaskStatus.COMPLETED, {"updated": [1, None]}, 100.0)
+    assert (run.status, run.progress) == (TaskStatus.COMPLETED, 100.0)
     assert is_about(run.completed_at, datetime.now(UTC))
     assert run.completed_at is not None
     assert run.expires_at == run.completed_at + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("value", [None, "", 0, {"updated": [1, None]}])
+def test_a_result_is_read_apart(store: Store, value: object) -> None:
+    """What a run has returned comes back as JSON, ``null`` too; no state, list or record has it."""
+    running(store)
+    store.apply([change(status=TaskStatus.COMPLETED, result=value)])
+
+    assert result_of(store) == value
+    record, canceled = store.load("run"), store.cancel("run")
+    assert record is not None
+    assert record == canceled
+    for run in [state(store), record.snapshot, *store.list(owner=None, first=1).runs]:
+        assert not hasattr(run, "result")
+
+
+@pytest.mark.parametrize("status", [None, TaskStatus.RETRYING, TaskStatus.FAILED, TaskStatus.CANCELED])
+def test_only_what_has_completed_has_a_result(store: Store, status: TaskStatus | None) -> None:
+    """One that runs, or has ended otherwise, has none, and neither has one that is not there."""
+    running(store)
+    if status is not None:
+        store.apply([change(status=status)])
+
+    assert store.result("run") is None
+    assert store.result("nobody") is None
 
 
 @pytest.mark.parametrize("ready", [False, True])
@@ -225,7 +255,7 @@ def test_text_of_any_kind_survives(store: Store) -> None:
     run = state(store, strange)
     assert claim is not None
     assert claim.arguments == strange
-    assert (run.id, run.owner, run.claims, run.progress_message, run.result) == (
+    assert (run.id, run.owner, run.claims, run.progress_message, result_of(store, strange)) == (
         strange, strange, {"x": strange}, strange, [strange],
     )  # fmt: skip
     assert [found.id for found in store.list(owner=strange, first=9).runs] == [strange]
@@ -247,7 +277,7 @@ def test_only_one_end_wins(store: Store) -> None:
 
     final = state(store)
     winners = [writer for writer, version in enumerate(outcomes) if version == final.version]
-    assert final.result in winners
+    assert result_of(store) in winners
     assert {outcome for outcome in outcomes if outcome is not None} == {final.version}
 
 

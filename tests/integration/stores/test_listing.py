@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from strawberry_tasks.status import TaskStatus
-from strawberry_tasks.stores.base import Change, NewRun, Page, Store, cursor_of
+from strawberry_tasks.stores.base import Change, NewRun, Page, Store
+from strawberry_tasks.stores.cursors import cursor_of
 from tests.processes import wait_until
 
 MakeStore = Callable[[timedelta], Store]
