@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from inspect import isclass
 from typing import Any
@@ -26,7 +26,7 @@ from ..errors import (
 from .mutations import MutationTask
 from .outages import OutageLog
 from .registry import Registry, TasksExtension
-from .roots import BroughtField, Operation, lay_in, mutation_fields, query_fields, subscription_fields
+from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
 _REFUSALS = (TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError)
@@ -46,6 +46,12 @@ class _QuietAboutRefusals(BaseSchema):
                 unforeseen.append(error)
         if unforeseen:
             super().process_errors(unforeseen, execution_context)
+
+    def _show(self, roots: Mapping[str, type | None]) -> None:
+        """Have the schema's `query`, `mutation` and `subscription` be the classes that it was given."""
+        for name, root in roots.items():
+            if root is not None:
+                setattr(self, name, root)
 
     @cached_property
     def _outages(self) -> OutageLog:
@@ -80,7 +86,8 @@ class Schema(_QuietAboutRefusals, strawberry.Schema):
         **options: Any,
     ) -> None:
         own = {"query": query, "mutation": mutation, "subscription": subscription}
-        super().__init__(**_with_tasks(own, types, extensions, config, strawberry.type), **options)
+        super().__init__(**_with_tasks(own, types, extensions, config), **options)
+        self._show(own)
 
 
 class FederationSchema(_QuietAboutRefusals, strawberry.federation.Schema):
@@ -98,15 +105,16 @@ class FederationSchema(_QuietAboutRefusals, strawberry.federation.Schema):
         **options: Any,
     ) -> None:
         own = {"query": query, "mutation": mutation, "subscription": subscription}
-        super().__init__(**_with_tasks(own, types, extensions, config, strawberry.federation.type), **options)
+        given = _with_tasks(own, types, extensions, config)
+        super().__init__(**{**given, "query": as_class(given["query"])}, **options)
+        self._show(own)
 
 
 def _with_tasks(
-    roots: dict[str, type | None],
+    roots: Mapping[str, type | None],
     types: Iterable[Any],
     extensions: Iterable[Any],
     config: StrawberryConfig | None,
-    decorate: Callable[..., Any],
 ) -> dict[str, Any]:
     """Return a schema's arguments with what its extensions bring."""
     config = config or StrawberryConfig()
@@ -116,12 +124,13 @@ def _with_tasks(
         raise ConfigurationError(
             f"extensions: expected the extension of one Tasks, got those of {len(registries)}. Declare the tasks of a schema on one."
         )
+    laid_in: dict[str, Any] = {**roots}
     for registry in registries:
         types = [*types, UntypedTaskHandle]
         for operation, brought in _brought(registry).items():
             key = operation.lower()
-            roots[key] = lay_in(roots[key], operation, brought, config=config, decorate=decorate)
-    return {**roots, "types": types, "extensions": extensions, "config": config}
+            laid_in[key] = lay_in(roots[key], operation, brought, config=config)
+    return {**laid_in, "types": types, "extensions": extensions, "config": config}
 
 
 def _registries(extensions: Iterable[Any]) -> list[Registry]:
