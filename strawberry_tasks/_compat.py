@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
-from graphql import GraphQLScalarType
+from graphql import FieldNode, GraphQLScalarType, SelectionSetNode, get_named_type, is_abstract_type
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.file_uploads import Upload
 from strawberry.relay import GlobalID
@@ -32,6 +32,7 @@ from strawberry.types.base import (
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import UNRESOLVED, StrawberryField
 from strawberry.types.fields.resolver import Parameter
+from strawberry.types.info import Info
 from strawberry.types.lazy_type import LazyType
 from strawberry.types.maybe import Maybe, Some
 from strawberry.types.private import is_private
@@ -74,6 +75,7 @@ __all__ = [
     "resolve",
     "scalar_definition",
     "subclasses",
+    "subfield",
     "type_name",
     "value_class",
 ]
@@ -205,3 +207,51 @@ def subclasses(cls: type) -> Iterator[type]:
     derived: type
     for derived in type.__subclasses__(cls):
         yield from subclasses(derived)
+
+
+def subfield(info: Info[Any, Any], path: Sequence[tuple[str, str]]) -> Info[Any, Any] | None:
+    """Return what the resolver of a field further down will be told, None if that field is not selected.
+
+    Args:
+        info: Of the field that the way begins at.
+        path: The GraphQL name of each type on the way, and the attribute that leads on.
+    """
+    found: Info[Any, Any] | None = info
+    for typename, attribute in path:
+        found = found and _child(found, typename, attribute)
+    return found
+
+
+def _child(info: Info[Any, Any], typename: str, attribute: str) -> Info[Any, Any] | None:
+    raw, schema = info._raw_info, info.schema
+    parent: Any = get_named_type(raw.return_type)
+    if is_abstract_type(parent):
+        parent = raw.schema.get_type(typename)
+    definition = parent and schema.get_type_by_name(parent.name)
+    fields = definition.fields if isinstance(definition, StrawberryObjectDefinition) else ()
+    for field in fields:
+        if field.python_name != attribute:
+            continue
+        name = schema.config.name_converter.get_graphql_name(field)
+        nodes = [node for own in raw.field_nodes for node in _selected(own.selection_set, name, raw.fragments)]
+        if nodes and name in parent.fields:
+            below = raw._replace(
+                field_name=name,
+                field_nodes=nodes,
+                return_type=parent.fields[name].type,
+                parent_type=parent,
+                path=raw.path.add_key(name, parent.name),
+            )
+            return schema.config.info_class(_raw_info=below, _field=field)
+    return None
+
+
+def _selected(selections: SelectionSetNode | None, name: str, fragments: Mapping[str, Any]) -> Iterator[FieldNode]:
+    """Yield where a field is selected, under whatever alias, condition or type."""
+    for node in selections.selections if selections else ():
+        if isinstance(node, FieldNode):
+            if node.name.value == name:
+                yield node
+        else:
+            inner: Any = node if hasattr(node, "selection_set") else fragments.get(node.name.value)  # type: ignore[attr-defined]
+            yield from _selected(inner and inner.selection_set, name, fragments)

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 __all__ = [
     "ConfigurationError",
+    "ObjectGoneError",
+    "ObjectUnavailableError",
     "QueueUnavailableError",
     "StoreUnavailableError",
     "StrawberryTasksError",
@@ -164,6 +166,25 @@ class TaskError(StrawberryTasksError):
         self.retry = retry
         self.retry_after = retry_after
         super().__init__(message)
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """What GraphQL puts beside the message, where a resolver raises it."""
+        return {"code": self.code}
+
+
+class ObjectGoneError(TaskError):
+    """The row of a Django model is not there any more."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="OBJECT_GONE", retry=False)
+
+
+class ObjectUnavailableError(TaskError):
+    """The row of a Django model cannot be read: its database is not known here, or does not answer."""
+
+    def __init__(self, message: str, *, retry: bool) -> None:
+        super().__init__(message, code="OBJECT_UNAVAILABLE", retry=retry)
 
 
 class TaskCanceled(BaseException):

@@ -114,7 +114,7 @@ def _stopped(run: Snapshot, reason: type[TaskCanceled]) -> Outcome | None:
 def _refused(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
     """Tell what follows from arguments that could not be decoded."""
     if isinstance(error, TaskError):
-        return _failed(work, run, error, Failure(code=error.code, message=error.message), final=True)
+        return _failed(work, run, error, Failure(code=error.code, message=error.message), final=not error.retry)
     failure = Failure(code="REJECTED", message="The task cannot take the arguments that it was started with.")
     return _failed(work, run, error, failure, final=True)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..snapshot import JSON
+from .rows import Found, Path, Replace
 from .shape import Files, MismatchError, Shape
 
 __all__ = ["interface_shape", "union_shape"]
@@ -71,12 +73,17 @@ def _dispatching(
     def publish(data: JSON) -> JSON:
         return _with_typename(_typename(data), by_typename(data).publish(data))
 
-    return Shape(
-        name=name,
-        dump=dump,
-        load=lambda data, files: by_typename(data).load(data, files),
-        publish=publish,
-    )
+    def load(data: Any, files: Files | None) -> object:
+        return data.row if isinstance(data, Found) else by_typename(data).load(data, files)
+
+    def rows(data: JSON, path: Path, replace: Replace) -> Any:
+        try:
+            shape = by_typename(data)
+        except MismatchError:  # `load` tells where it stands.
+            return data
+        return _with_typename(_typename(data), shape.rows(data, path, replace))
+
+    return Shape(name=name, dump=dump, load=load, rows=rows, publish=publish)
 
 
 def _typename(data: JSON) -> str:

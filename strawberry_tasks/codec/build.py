@@ -86,7 +86,7 @@ class Builder:
         """Return the shape of a Django model's rows; pass it as ``also`` where one may stand."""
         if not is_model(type_):
             return None
-        self.has_models = True
+        self.has_models = self.has_hidden = True
         return row_shape(type_)
 
     def finish(self) -> None:
@@ -162,8 +162,8 @@ class Builder:
             if model is None:
                 self._plain_object(key, definition)
             else:
-                self.has_models = True
-                self._objects[key] = row_shape(model, typename=type_name(definition))
+                self.has_models = self.has_hidden = True
+                self._objects[key] = row_shape(model, shown_as=cls, typename=type_name(definition))
         return self._objects[key]
 
     def _plain_object(self, key: tuple[type, str], definition: StrawberryObjectDefinition) -> None:
@@ -174,7 +174,7 @@ class Builder:
         except TaskDeclarationError:
             del self._objects[key]
             raise
-        complete_object(shape, cls, members, one_of=definition.is_one_of)
+        complete_object(shape, cls, members, typename=type_name(definition), one_of=definition.is_one_of)
 
     def _member(self, field: Field) -> Member:
         self.has_hidden = self.has_hidden or field.guarded

@@ -22,6 +22,7 @@ from ..errors import TaskDeclarationError, ValueEncodingError
 from ..snapshot import JSON
 from .build import Builder, is_open
 from .models import is_model
+from .rows import Place, Reader, read_rows
 from .shape import Files, MismatchError, Shape
 from .untyped import UNSET_MARK, lenient_json
 
@@ -83,25 +84,33 @@ class Codec:
         except RecursionError as error:
             raise ValueEncodingError(f"{self._where}: the value contains itself, or nests too deeply.") from error
 
-    def load(self, data: JSON, files: Files | None = None) -> object:
+    def load(self, data: JSON, files: Files | None = None, *, read: Reader = read_rows) -> object:
         """Turn what `dump` made back into the value.
 
         Args:
             data: The JSON.
             files: Where uploads were kept.
+            read: Reads the rows of Django models; by default all of them have to be there.
 
         Raises:
             ValueEncodingError: If the data does not fit the declared type, say because the type has changed since.
-            TaskError: If the row of a Django model is gone; its code is ``OBJECT_GONE``.
+            ObjectGoneError: If a row is not there any more.
+            ObjectUnavailableError: If the database of a row cannot be read.
         """
         if data == UNSET_MARK and not self._builder.output:
             return UNSET
         try:
-            return self._shape.load(data, files)
+            return self._shape.load(self._with_rows(data, read) if self.touches_database else data, files)
         except MismatchError as mismatch:
             raise ValueEncodingError(f"{self._where}: {mismatch}") from mismatch.__cause__
         except RecursionError as error:
             raise ValueEncodingError(f"{self._where}: the data nests too deeply.") from error
+
+    def _with_rows(self, data: JSON, read: Reader) -> Any:
+        places: list[Place] = []
+        self._shape.rows(data, (), lambda row, path: places.append(Place(row, path)))
+        rows = iter(read(places) if places else ())
+        return self._shape.rows(data, (), lambda _row, _path: next(rows))
 
     def uploads(self, data: JSON) -> Iterator[str]:
         """Yield the keys of the uploads in dumped data, so that they can be deleted."""

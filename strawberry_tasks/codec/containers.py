@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from .._compat import Some
 from ..snapshot import JSON
+from .models import from_queryset, queryset_of
+from .rows import LEFT_OUT, Found, Path, Replace
 from .shape import Files, MismatchError, Shape, collect
 
 __all__ = ["list_shape", "maybe_shape", "optional_shape"]
@@ -26,16 +29,8 @@ def optional_shape(inner: Shape) -> Shape:
         load=load,
         uploads=lambda data: () if data is None else inner.uploads(data),
         publish=lambda data: None if data is None else inner.publish(data),
-        load_many=_skip_none(inner.load_many) if inner.load_many else None,
+        rows=lambda data, path, replace: None if data is None else inner.rows(data, path, replace),
     )
-
-
-def _skip_none(load_many: Callable[[list[JSON]], list[object]]) -> Callable[[list[JSON]], list[object]]:
-    def load_present(items: list[JSON]) -> list[object]:
-        present = iter(load_many([item for item in items if item is not None]))
-        return [None if item is None else next(present) for item in items]
-
-    return load_present
 
 
 def maybe_shape(inner: Shape) -> Shape:
@@ -60,6 +55,7 @@ def maybe_shape(inner: Shape) -> Shape:
         dump=dump,
         load=load,
         uploads=lambda data: collect(inner, data) if isinstance(data, list) else (),
+        rows=_rows_of_items(inner),
     )
 
 
@@ -72,16 +68,12 @@ def list_shape(inner: Shape, *, any_iterable: bool) -> Shape:
     """
 
     def dump(value: object, files: Files | None) -> JSON:
+        queryset = queryset_of(value) if any_iterable else None
+        if queryset is not None:
+            return from_queryset(_dump_items(inner, queryset, files))
         if not isinstance(value, list | tuple) and not (any_iterable and _is_items(value)):
             raise MismatchError(f"list[{inner.name}]", value)
-        data: list[JSON] = []
-        try:
-            for item in value:  # type: ignore[attr-defined]
-                data.append(inner.dump(item, files))  # noqa: PERF401  # Its length is where it failed.
-        except MismatchError as mismatch:
-            mismatch.at(f"[{len(data)}]")
-            raise
-        return data
+        return _dump_items(inner, value, files)  # type: ignore[arg-type]  # Mypy does not see that it is iterable.
 
     def load(data: JSON, files: Files | None) -> object:
         if not isinstance(data, list):
@@ -96,17 +88,37 @@ def list_shape(inner: Shape, *, any_iterable: bool) -> Shape:
         dump=dump,
         load=load,
         uploads=lambda data: collect(inner, data) if isinstance(data, list) else (),
+        rows=_rows_of_items(inner),
         publish=publish,
     )
+
+
+def _rows_of_items(inner: Shape) -> Callable[[JSON, Path, Replace], Any]:
+    def rows(data: JSON, path: Path, replace: Replace) -> Any:
+        if not isinstance(data, list):
+            return data
+        items = (inner.rows(item, path, replace) for item in data)
+        return [item for item in items if item != Found(LEFT_OUT)]
+
+    return rows
 
 
 def _is_items(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | Mapping)
 
 
+def _dump_items(inner: Shape, items: Iterable[object], files: Files | None) -> list[JSON]:
+    data: list[JSON] = []
+    try:
+        for item in items:
+            data.append(inner.dump(item, files))  # noqa: PERF401  # Its length is where it failed.
+    except MismatchError as mismatch:
+        mismatch.at(f"[{len(data)}]")
+        raise
+    return data
+
+
 def _load_items(inner: Shape, items: list[JSON], files: Files | None) -> list[object]:
-    if inner.load_many is not None:
-        return inner.load_many(items)
     values: list[object] = []
     try:
         for item in items:

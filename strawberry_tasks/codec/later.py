@@ -54,4 +54,5 @@ def _follow(shape: Shape, target: Callable[[], Shape]) -> None:
     shape.dump = lambda value, files: target().dump(value, files)
     shape.load = lambda data, files: target().load(data, files)
     shape.uploads = lambda data: target().uploads(data)
+    shape.rows = lambda data, path, replace: target().rows(data, path, replace)
     shape.publish = lambda data: target().publish(data)

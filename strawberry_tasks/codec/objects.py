@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from .._compat import UNSET
+from ..errors import ObjectGoneError
 from ..snapshot import JSON
+from .rows import Path, Replace, Step
 from .shape import Files, MismatchError, Shape
 from .untyped import UNSET_MARK
 
@@ -71,19 +73,21 @@ class Member(NamedTuple):
 _ABSENT = object()
 
 
-def complete_object(shape: Shape, cls: type, members: Sequence[Member], *, one_of: bool) -> None:
+def complete_object(shape: Shape, cls: type, members: Sequence[Member], *, typename: str, one_of: bool) -> None:
     """Fill in the shape of a class.
 
     Args:
         shape: What to complete; the members may refer to it.
         cls: The class of the values.
+        typename: Its name in GraphQL.
         members: The fields that travel.
         one_of: Whether exactly one field is given, as in a ``oneOf`` input.
     """
-    known = _Class(shape.name, cls, members, one_of=one_of)
+    known = _Class(shape.name, cls, members, typename=typename, one_of=one_of)
     shape.dump = known.dump
     shape.load = known.load
     shape.uploads = known.uploads
+    shape.rows = known.rows
     shape.publish = known.publish
     shape.accepts = lambda value: isinstance(value, cls)
 
@@ -91,8 +95,9 @@ def complete_object(shape: Shape, cls: type, members: Sequence[Member], *, one_o
 class _Class:
     """The objects of one class."""
 
-    def __init__(self, name: str, cls: type, members: Sequence[Member], *, one_of: bool) -> None:
+    def __init__(self, name: str, cls: type, members: Sequence[Member], *, typename: str, one_of: bool) -> None:
         self._name = name
+        self._typename = typename
         self._cls = cls
         self._members = tuple(members)
         self._one_of = one_of
@@ -116,6 +121,8 @@ class _Class:
             member.read(data, values, files)
         try:
             return self._make(values)
+        except ObjectGoneError as error:
+            return error  # It needs a row that is gone; GraphQL raises what it finds as a value.
         except Exception as error:  # The class's own constructor may raise anything.
             raise MismatchError(self._name, data, f"its constructor raised {type(error).__name__}") from error
 
@@ -124,6 +131,16 @@ class _Class:
             for member in self._members:
                 if member.key in data:
                     yield from member.shape.uploads(data[member.key])
+
+    def rows(self, data: JSON, path: Path, replace: Replace) -> Any:
+        if not isinstance(data, dict):
+            return data
+        found: dict[str, Any] = {}
+        for member in self._members:
+            item = data.get(member.key)
+            if item is not None and item != UNSET_MARK:
+                found[member.key] = member.shape.rows(item, (*path, Step(self._typename, member.name)), replace)
+        return {**data, **found}
 
     def publish(self, data: JSON) -> JSON:
         if not isinstance(data, dict):

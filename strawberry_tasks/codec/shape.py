@@ -5,11 +5,12 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from ..snapshot import JSON
+from .rows import Path, Replace
 
-__all__ = ["Dump", "Files", "Load", "MismatchError", "Shape", "as_is", "collect", "incomplete", "no_uploads"]
+__all__ = ["Dump", "Files", "Load", "MismatchError", "Shape", "as_is", "collect", "incomplete", "no_rows", "no_uploads"]
 
 
 class Files(Protocol):
@@ -67,6 +68,11 @@ def no_uploads(_data: JSON) -> Iterable[str]:
     return ()
 
 
+def no_rows(data: JSON, _path: Path, _replace: Replace) -> Any:
+    """Find no row: what most types hold."""
+    return data
+
+
 def as_is(data: JSON) -> JSON:
     """Hide nothing: what most types do."""
     return data
@@ -95,8 +101,8 @@ class Shape:
     publish: Callable[[JSON], JSON] = as_is
     """Leave out of the JSON what GraphQL would not show to everybody."""
 
-    load_many: Callable[[list[JSON]], list[object]] | None = None
-    """Load a list at once, where that is cheaper than one by one."""
+    rows: Callable[[JSON, Path, Replace], Any] = no_rows
+    """Return the JSON with something else in the place of each row of a Django model."""
 
     accepts: Callable[[object], bool] | None = None
     """Tell whether a value is of this type, where a union has to choose."""

@@ -16,6 +16,7 @@ from strawberry.types.execution import ExecutionContext
 
 from ..errors import (
     ConfigurationError,
+    ObjectGoneError,
     QueueUnavailableError,
     StoreUnavailableError,
     TaskInputError,
@@ -29,7 +30,7 @@ from .registry import Registry, TasksExtension
 from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
-_REFUSALS = (TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError)
+_REFUSALS = (ObjectGoneError, TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError)
 _OUTAGES = (StoreUnavailableError, QueueUnavailableError)
 
 

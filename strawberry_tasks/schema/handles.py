@@ -47,8 +47,8 @@ def _output(declaration: Declaration, kind: type) -> Any:
     return field
 
 
-def _load_output(self: TaskHandle) -> Any:
-    return self.origin.output()
+def _load_output(self: TaskHandle, info: strawberry.Info[Any, Any]) -> Any:
+    return self.origin.output(info)
 
 
 def _without_none(annotation: Any) -> Any:

@@ -24,6 +24,7 @@ from ..scheduler import Schedules
 from ..snapshot import JSON, Snapshot
 from ..status import TaskStatus
 from ..task import Task
+from .rows import reader_of
 from .types import Origin, TaskHandle, UntypedTaskHandle, handle_values
 
 P = ParamSpec("P")
@@ -70,7 +71,7 @@ class Registry:
         origin = Origin(
             type_name=name,
             result=lambda: resolve(self.result(run)),
-            output=lambda: resolve(self._output(task, run)),
+            output=lambda info: resolve(self._output(task, run, info)),
         )
         return kind(origin=origin, **self.values(run, viewer))
 
@@ -88,13 +89,14 @@ class Registry:
         result = None if task is None else await self._read(run)
         return None if task is None or result is None else result.view(task, task.declaration.result.publish)
 
-    async def _output(self, task: Task[..., Any] | None, run: Snapshot) -> object:
+    async def _output(self, task: Task[..., Any] | None, run: Snapshot, info: strawberry.Info[Any, Any]) -> object:
         result = None if task is None else await self._read(run)
         if task is None or result is None or result.value is None:
             return None
-        if task.declaration.result.touches_database:
-            return await off_loop(self.runtime(), task.load_result, result.value)
-        return task.load_result(result.value)
+        codec = task.declaration.result
+        if codec.touches_database:
+            return await off_loop(self.runtime(), codec.load, result.value, read=reader_of(info))
+        return codec.load(result.value)
 
     async def _read(self, run: Snapshot) -> Result | None:
         if run.status is not TaskStatus.COMPLETED:

@@ -37,8 +37,8 @@ class Origin(NamedTuple):
     result: Callable[[], Any]
     """Reads the result, and returns it as JSON, or an awaitable of it."""
 
-    output: Callable[[], Any]
-    """Reads the result, and returns it as the typed output, or an awaitable of it."""
+    output: Callable[[strawberry.Info[Any, Any]], Any]
+    """Reads the result, and returns it as the typed output that a field selects, or an awaitable of it."""
 
 
 @strawberry.interface(description="A run of a task: where it stands, how far it is, and how it ended.")
