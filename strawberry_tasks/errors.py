@@ -106,19 +106,33 @@ class UnknownUserError(ClientError):
         )
 
 
-class StoreUnavailableError(ClientError):
-    """The store does not answer; nothing is known about the run.
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Tell whether an error comes from a Redis that has no memory for more; whatever client has met it, its words stay."""
+    while error is not None:
+        if "used memory > 'maxmemory'" in str(error):
+            return True
+        error = error.__cause__
+    return False
 
-    Attributes:
-        message: What clients read. Where the server is and what it answered stands in the error's text, for operators.
+
+class StoreUnavailableError(ClientError):
+    """The store does not answer, or has no memory for more; nothing is known about the run.
+
+    Where the server is and what it answered stands in the error's text, for operators.
     """
 
     code = "STORE_UNAVAILABLE"
-    message = "The task store cannot be reached. Try again."
+
+    @property
+    def message(self) -> str:
+        """What clients read."""
+        if _lacks_memory(self):
+            return "The task store has no memory left for this. Try again later."
+        return "The task store cannot be reached. Try again."
 
 
 class QueueUnavailableError(ClientError):
-    """The queue cannot be reached; nothing was started, or that is not known yet.
+    """The queue cannot be reached, or has no memory for more; nothing was started, or that is not known yet.
 
     Attributes:
         unsettled: The ids of runs that may have been started all the same, since not even that could be learned. They are
@@ -129,11 +143,14 @@ class QueueUnavailableError(ClientError):
 
     def __init__(self, *, unsettled: tuple[str, ...] = ()) -> None:
         self.unsettled = unsettled
-        super().__init__(
-            "The task queue does not answer. What was asked for is taken back, unless a worker has begun it by then."
-            if unsettled
-            else "The task queue cannot be reached. Nothing was started; try again."
-        )
+        super().__init__()
+
+    def __str__(self) -> str:
+        if self.unsettled:
+            return "The task queue does not answer. What was asked for is taken back, unless a worker has begun it by then."
+        if _lacks_memory(self.__cause__):
+            return "The task queue has no memory left for more. Nothing was started; try again later."
+        return "The task queue cannot be reached. Nothing was started; try again."
 
 
 class TaskError(StrawberryTasksError):

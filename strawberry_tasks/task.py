@@ -290,11 +290,14 @@ class Task(Generic[P, R]):
         start = partial(runtime.backend.start, self, runs, store=runtime.store)
         try:
             return start()
-        except QueueUnavailableError:
+        except QueueUnavailableError as error:
             if not undo:
                 raise
             again = start if runtime.backend.is_atomic(runtime.store) else None
-            return runtime.take_back.resolve(runs, again=again, drop=self._drop)
+            try:
+                return runtime.take_back.resolve(runs, again=again, drop=self._drop)
+            except QueueUnavailableError as refusal:
+                raise refusal from error.__cause__
         except BaseException:
             if undo:
                 with contextlib.suppress(QueueUnavailableError):

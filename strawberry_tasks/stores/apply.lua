@@ -4,9 +4,35 @@
 -- ARGV[4]  its new status, or ''
 -- ARGV[5]  ms until the next attempt, or ''
 -- ARGV[6]  how long the record is kept, ms, the delay not counted
--- ARGV[7…] fields, name and value in turn
+-- ARGV[7]  the failure to write if memory is short and the fields do not fit, or '' if they are small
+-- ARGV[8…] fields, name and value in turn
 -- Returns the new version, or false if the change is refused.
 local prefix, id, new_status, ttl = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[6])
+local fields = {unpack(ARGV, 8)}
+
+local function size()
+  local bytes = 0
+  for _, field in ipairs(fields) do
+    bytes = bytes + #field
+  end
+  return bytes
+end
+
+-- Puts a small failure in the place of a result, or of a larger failure.
+local function shrink(failure)
+  local kept = {'failure', failure}
+  for i = 1, #fields, 2 do
+    if fields[i] == 'status' and new_status == 'COMPLETED' then
+      new_status = 'FAILED'
+      fields[i + 1] = new_status
+    end
+    if fields[i] ~= 'result' and fields[i] ~= 'failure' then
+      kept[#kept + 1], kept[#kept + 2] = fields[i], fields[i + 1]
+    end
+  end
+  fields = kept
+end
+
 local run = look(prefix, id)
 if run.attempt ~= ARGV[3] or run.lost == run.attempt then
   return false
@@ -19,15 +45,26 @@ if run.canceled and new_status == 'RETRYING' then
   return false
 end
 
+if new_status ~= '' then
+  local room = ARGV[7] ~= '' and room_though_full(prefix)
+  write_though_full(prefix)
+  if room and size() > room then
+    shrink(ARGV[7])
+  end
+end
 if is_terminal(new_status) then
   if new_status == 'COMPLETED' then
-    ARGV[#ARGV + 1], ARGV[#ARGV + 2] = 'progress', '100.0'
+    fields[#fields + 1], fields[#fields + 2] = 'progress', '100.0'
+    -- It cannot be started again, so that they only take memory.
+    if call('HSTRLEN', run.record, 'arguments') > 1024 then
+      fields[#fields + 1], fields[#fields + 2] = 'arguments', '{}'
+    end
   end
-  finish(prefix, run, ttl, unpack(ARGV, 7))
+  finish(prefix, run, ttl, unpack(fields))
   return tonumber(run.version)
 end
 
-write(run, unpack(ARGV, 7))
+write(run, unpack(fields))
 if ARGV[5] ~= '' then
   call('HSET', run.record, 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
   ttl = ttl + ARGV[5]

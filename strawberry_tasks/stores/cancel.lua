@@ -4,6 +4,7 @@
 -- ARGV[4…] the names of the fields to return
 -- Returns the values of these fields; all are false if the run is gone.
 local prefix, id, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
+write_though_full(prefix)
 local run = look(prefix, id)
 if run.status and not is_terminal(run.status) then
   if run.status ~= 'RUNNING' then

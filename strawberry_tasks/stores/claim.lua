@@ -8,6 +8,7 @@
 -- was terminal before. A run that has lost its last attempt, or comes too late, comes back as it has ended.
 local prefix, id, token = ARGV[1], ARGV[2], ARGV[3]
 local lease, live_ttl, result_ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+write_though_full(prefix)
 local run = look(prefix, id)
 if not run.status or is_terminal(run.status) then
   return false

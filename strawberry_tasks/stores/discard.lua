@@ -3,6 +3,7 @@
 -- ARGV[1]  prefix    ARGV[2]  id
 -- Returns 1 if it was forgotten, 0 if there is nothing to forget.
 local prefix, id = ARGV[1], ARGV[2]
+write_though_full(prefix)
 local run = look(prefix, id)
 if run.status ~= 'PENDING' or run.attempt then
   return 0

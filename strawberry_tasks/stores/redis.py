@@ -35,7 +35,7 @@ from .cursors import cursor_of, parse_cursor
 from .redis_connections import Connections, Server, checked
 from .redis_feed import RedisFeed
 from .redis_link import client_name, redis_url
-from .redis_record import FIELDS, RECORD, record_of, snapshot_of
+from .redis_record import FIELDS, RECORD, record_of, small_failure, snapshot_of
 from .redis_script import Call, Script, load_script
 
 MAX_PURGED: Final = 1000
@@ -232,15 +232,14 @@ class RedisStore:
     def schedules(self, names: Sequence[str]) -> tuple[datetime, Sequence[ScheduleState]]:
         """Return the server's time, and what is known of schedules."""
         keys = [f"{self._prefix}schedules", f"{self._prefix}paused"]
-        now, *rest = self._call(_SCHEDULES.call(keys, _SCHEDULES_MS, *names), repeatable=True)
+        now, *rest = self._call(_SCHEDULES.call(keys, _SCHEDULES_MS, self._prefix, *names), repeatable=True)
         states = zip(rest[::2], rest[1::2], strict=True)
         return from_millis(int(now)), [ScheduleState(from_millis(int(last)), bool(paused)) for last, paused in states]
 
     def pause(self, schedule: str, *, paused: bool) -> None:
         """Keep a schedule from firing, or let it fire again."""
-        call = _PAUSE.call(
-            [f"{self._prefix}paused", f"{self._prefix}schedules"], schedule, "1" if paused else "", _SCHEDULES_MS
-        )
+        keys = [f"{self._prefix}paused", f"{self._prefix}schedules"]
+        call = _PAUSE.call(keys, schedule, "1" if paused else "", _SCHEDULES_MS, self._prefix)
         self._call(call, repeatable=True)
 
     def feed(self) -> RedisFeed:
@@ -256,6 +255,7 @@ class RedisStore:
         """Return the call that applies a change; it may be joined with another. It answers nothing if it is refused."""
         status = change.values.get("status")
         ends = status is not None and TaskStatus(status).is_terminal
+        texts = to_fields(change.values)
         return _APPLY.call(
             [self._key(change.run_id)],
             self._prefix,
@@ -264,7 +264,8 @@ class RedisStore:
             status or "",
             _millis(change.delay),
             self._result_ms if ends else _LIVE_MS,
-            *_flat(to_fields(change.values)),
+            small_failure(change.values, texts),
+            *_flat(texts),
         )
 
     def _call(self, call: Call, *, repeatable: bool = False, exchange: Exchange | None = None) -> Any:

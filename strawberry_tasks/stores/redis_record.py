@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Final
 
-from ..snapshot import Snapshot, from_fields
+from ..snapshot import Failure, Snapshot, from_fields, to_fields
 from .base import Record
 
 FIELDS: Final = tuple(field.name for field in fields(Snapshot))
@@ -14,6 +14,29 @@ FIELDS: Final = tuple(field.name for field in fields(Snapshot))
 
 RECORD: Final = (*FIELDS, "arguments")
 """The same, and what the run was started with. The record has a ``result`` besides, which is read alone."""
+
+
+_SMALL: Final = 1024
+"""How many characters an outcome may have that is written however little memory is left."""
+
+_NO_ROOM: Final = Failure(
+    code="STORE_FULL", message="The task was performed, but its result is larger than what the task store has room for."
+)
+
+
+def small_failure(values: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    """Return the failure that takes the place of an outcome for which there is no memory; empty if it is small, or none.
+
+    Args:
+        values: A change, as snapshot attributes.
+        texts: The same as text fields.
+    """
+    if "status" not in values or sum(map(len, texts.values())) <= _SMALL:
+        return ""
+    failure = values.get("failure")
+    if failure is None:
+        failure = _NO_ROOM
+    return to_fields({"failure": replace(failure, message=failure.message[:_SMALL], traceback=None)})["failure"]
 
 
 def snapshot_of(row: Sequence[str | None]) -> Snapshot | None:

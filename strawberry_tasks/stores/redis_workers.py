@@ -7,12 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from ..errors import StoreUnavailableError
 from .redis_connections import Command, Connections, checked
 from .redis_link import client_name, redis_url
+from .redis_script import load_script
 from .workers import WorkerInfo, in_order
+
+_NOTE: Final = load_script(str(__package__), "note")
 
 
 class RedisRoll:
@@ -32,11 +35,7 @@ class RedisRoll:
     def note(self, worker: WorkerInfo) -> None:
         """Keep a report in the place of the one before."""
         report = json.dumps({**asdict(worker), "started_at": worker.started_at.isoformat()})
-        self._exchange(
-            ("SET", self._prefix + worker.id, report, "PX", self._ttl),
-            ("SADD", self._index, worker.id),
-            ("PEXPIRE", self._index, self._ttl),
-        )
+        self._exchange(("EVAL", _NOTE.text, 2, self._prefix + worker.id, self._index, worker.id, report, self._ttl))
 
     def forget(self, worker_id: str) -> None:
         """Drop the report of a worker that ends."""

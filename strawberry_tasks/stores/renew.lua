@@ -4,6 +4,7 @@
 -- ARGV[4…] a run's id and its attempt, in turn
 -- Returns for each 1 if it is held, 2 if it is held and the run is to be canceled, 0 if it is lost.
 local prefix, lease, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+write_though_full(prefix)
 local answers = {}
 for i = 4, #ARGV, 2 do
   local key = prefix .. 'run:' .. ARGV[i]

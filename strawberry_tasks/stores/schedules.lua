@@ -1,11 +1,12 @@
 -- Tell what is known of schedules, and know them from now on.
 -- KEYS[1]  {prefix}schedules    a hash: the last fire of each, or when it was first asked for, ms since the epoch
 -- KEYS[2]  {prefix}paused       a set: those that do not fire
--- ARGV[1]  how long that is remembered when nobody asks, ms    ARGV[2…] their names
+-- ARGV[1]  how long that is remembered when nobody asks, ms    ARGV[2]  prefix    ARGV[3…] their names
 -- Returns the time, then the last fire and 1 or 0 of each in turn, all times in ms since the epoch.
+write_though_full(ARGV[2])
 local now = millis(now_micros())
 local answer = {now}
-for i = 2, #ARGV do
+for i = 3, #ARGV do
   call('HSETNX', KEYS[1], ARGV[i], now)
   table.insert(answer, call('HGET', KEYS[1], ARGV[i]))
   table.insert(answer, call('SISMEMBER', KEYS[2], ARGV[i]))

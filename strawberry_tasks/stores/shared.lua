@@ -32,6 +32,28 @@ local function now_millis()
   return math.floor(now_micros() / 1000)
 end
 
+-- Lets a script write though memory is short: Redis refuses the first write of a script if that may take memory, and after one that
+-- cannot, such as this, none. Whatever ends, renews or shrinks something begins with it. What creates a run does not, nor does progress.
+local function write_though_full(prefix)
+  call('DEL', prefix .. 'nothing')
+end
+
+-- Tells how much memory a script may take that writes though it is short: up to a tenth beyond `maxmemory`. False if it is not short.
+-- For scripts that have written nothing yet.
+local function room_though_full(prefix)
+  if type(redis.pcall('SETRANGE', prefix .. 'nothing', 0, '')) == 'number' then
+    return false
+  end
+  local memory = redis.pcall('INFO', 'memory')
+  if type(memory) ~= 'string' then
+    return 0
+  end
+  local function bytes(name)
+    return tonumber(string.match(memory, '\n' .. name .. ':(%d+)')) or 0
+  end
+  return bytes('maxmemory') * 1.1 - bytes('used_memory') + bytes('mem_not_counted_for_evict')
+end
+
 local function is_terminal(status)
   return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED'
 end

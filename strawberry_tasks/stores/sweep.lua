@@ -8,6 +8,7 @@
 -- Returns {1 if there may be more that has expired, else 0; the record of each run that has ended by it, name and value in turn…}.
 local prefix, lease = ARGV[1], tonumber(ARGV[2])
 local live_ttl, result_ttl = tonumber(ARGV[3]), tonumber(ARGV[4])
+write_though_full(prefix)
 local now, most = now_millis(), tonumber(ARGV[7])
 local ended = {purge(prefix, ARGV[8]) == tonumber(ARGV[8]) and 1 or 0}
 

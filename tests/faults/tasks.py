@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ class FaultTasks:
         self.tasks = tasks
         self.work = tasks.mutation()(work)
         self.walk = tasks.mutation()(walk)
+        self.weigh = tasks.mutation()(weigh)
 
 
 def make_tasks(settings: Settings) -> FaultTasks:
@@ -95,9 +98,18 @@ def walk(task: TaskContext, directory: str, steps: int) -> int:
     return steps
 
 
-def _pass(gate: str) -> None:
+def weigh(task: TaskContext, load: str, *, gate: str = "", answer: int = 0) -> str:
+    """Report progress, wait for a gate, and return a text of so many characters, none of which repeats soon."""
+    task.progress(1, 2, message=f"{len(load)} characters")
+    _pass(gate, task.check_canceled)
+    task.progress(2, 2)
+    return secrets.token_hex(answer // 2)
+
+
+def _pass(gate: str, check: Callable[[], None] = lambda: None) -> None:
     deadline = time.monotonic() + GATE_SECONDS
     while gate and not Path(gate).exists():
+        check()
         if time.monotonic() > deadline:
             raise TimeoutError("the gate stayed closed")
         time.sleep(0.01)

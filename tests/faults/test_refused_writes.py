@@ -36,6 +36,10 @@ class Refusal(Enum):
     UNSAVED = (("CONFIG", "SET", "save", "3600 1000000"), ("CONFIG", "SET", "save", ""))
 
 
+NEVER_WRITABLE = [refusal for refusal in Refusal if refusal is not Refusal.FULL]
+"""Where nothing at all is written; what a full one still takes is in `test_full_redis`."""
+
+
 @pytest.fixture
 def scenarios(server: RedisServer, tmp_path: Path) -> Iterator[Scenarios]:
     """What enqueues and watches."""
@@ -70,8 +74,7 @@ def test_a_health_check_says_so(scenarios: Scenarios, server: RedisServer, refus
     assert f"127.0.0.1:{server.port}" in str(health.error)
 
 
-# One that is full still takes what begins by taking something away.
-@pytest.mark.parametrize("refusal", [refusal for refusal in Refusal if refusal is not Refusal.FULL])
+@pytest.mark.parametrize("refusal", NEVER_WRITABLE)
 def test_nothing_is_changed(scenarios: Scenarios, server: RedisServer, refusal: Refusal) -> None:
     """Whoever cancels a run, or claims one, learns that the store is away."""
     handle = scenarios.add.enqueue(left=2, right=3)
@@ -99,7 +102,7 @@ def test_workers_can_be_looked_at(server: RedisServer, refusal: Refusal) -> None
         wait_until(lambda: [worker.id for worker in roll.read()] == ["here"], "the other is gone")
 
 
-@pytest.mark.parametrize("refusal", Refusal)
+@pytest.mark.parametrize("refusal", NEVER_WRITABLE)
 def test_an_outcome_waits(
     scenarios: Scenarios, server: RedisServer, gate: Gate, tmp_path: Path, refusal: Refusal
 ) -> None:

@@ -3,6 +3,7 @@
 -- ARGV[1]  id    ARGV[2]  token    ARGV[3]  the encoded message    ARGV[4]  why
 -- ARGV[5]  how long dead ones are kept, ms    ARGV[6]  ms until somebody else tells about it
 -- Returns 1 if it was this delivery's, else 0.
+write_though_full()
 if not holds(ARGV[1], ARGV[2]) then
   return 0
 end

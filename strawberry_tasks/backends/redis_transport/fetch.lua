@@ -4,6 +4,7 @@
 -- ARGV[4]  how long dead ones are kept, ms    ARGV[5]  at most so many messages are promoted, and taken back
 -- Returns {ms until there is something to do, or -1; {id, token, 1 if a lease of it has lapsed before, message, and so on};
 -- {id, reason, message, and so on, of dead ones that are to be told about}}.
+write_though_full()
 local lease, retention, most = tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5]
 local now = now_ms()
 local grace = beat(now, lease)

@@ -1,6 +1,7 @@
 -- Forget all messages of a queue, dead ones aside.
 -- KEYS[1]  the queue
 -- Returns how many there were.
+write_though_full()
 local count = redis.call('HLEN', messages)
 redis.call('DEL', messages, bases, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
 return count

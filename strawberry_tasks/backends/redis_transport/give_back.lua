@@ -2,6 +2,7 @@
 -- KEYS[1]  the queue
 -- ARGV     id and token in turn
 -- Returns how many were given back.
+write_though_full()
 local count = 0
 for i = 1, #ARGV, 2 do
   local id = ARGV[i]

@@ -2,6 +2,7 @@
 -- KEYS[1]  the queue
 -- ARGV[1]  id
 -- Returns 1 if it was put off, else 0.
+write_though_full()
 local id = ARGV[1]
 if redis.call('ZREM', delayed, id) == 0 then
   return 0

@@ -2,6 +2,7 @@
 -- KEYS[1]  the queue
 -- ARGV     their ids; none means all
 -- Returns how many were deleted.
+write_though_full()
 if #ARGV == 0 then
   local count = redis.call('ZCARD', dead)
   redis.call('DEL', dead, letters, reasons, untold)

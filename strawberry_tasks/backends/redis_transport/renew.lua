@@ -2,6 +2,7 @@
 -- KEYS[1]  the queue
 -- ARGV[1]  lease, ms    ARGV[2…] id and token in turn
 -- Returns for each 1 if it holds, or 0 if the message is gone or was handed out again.
+write_though_full()
 local now, lease = now_ms(), tonumber(ARGV[1])
 beat(now, lease)
 local lapse, held = text(now + lease), {}

@@ -2,6 +2,7 @@
 -- KEYS[1]  the queue
 -- ARGV[1]  id    ARGV[2]  token    ARGV[3]  the encoded message, or '' to leave it    ARGV[4]  delay, ms
 -- Returns 1 if it was this delivery's, else 0.
+write_though_full()
 local id, delay = ARGV[1], tonumber(ARGV[4])
 if not holds(id, ARGV[2]) then
   return 0

@@ -2,6 +2,7 @@
 -- KEYS[1]  the queue
 -- ARGV[1]  id    ARGV[2]  the encoded message    ARGV[3]  priority
 -- Returns 1 if it waits again, or 0 if there is no such letter.
+write_though_full()
 local id = ARGV[1]
 if redis.call('HEXISTS', letters, id) == 0 then
   return 0

@@ -24,6 +24,12 @@ local dead, letters, reasons, untold = queue .. ':dead', queue .. ':letters', qu
 -- One step of priority in a place. Below it there is room for the sequence, above it for priorities of ten bits and a sign.
 local STEP = 4398046511104
 
+-- Lets a script write though memory is short: Redis refuses the first write of a script if that may take memory, and after one that
+-- cannot, such as this, none. All begin with it but the one that enqueues.
+local function write_though_full()
+  redis.call('DEL', queue .. ':nothing')
+end
+
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
