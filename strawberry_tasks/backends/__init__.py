@@ -127,6 +127,7 @@ def _dramatiq_backend(
     from .dramatiq import DramatiqBackend, middleware, offer_to_command_line  # noqa: PLC0415
     from .redis import RedisBackend  # noqa: PLC0415
     from .redis_transport import RedisTransport  # noqa: PLC0415
+    from .worker_end import PromptEnd  # noqa: PLC0415
 
     if broker is None or isinstance(broker, str):
         setting, place = ("url", url) if broker is None else ("broker", broker)
@@ -138,11 +139,11 @@ def _dramatiq_backend(
             ) from error
         offer_to_command_line(broker)
     if isinstance(broker, RedisTransport):
-        backend: Backend = RedisBackend(broker, perform, fail, attempts)
+        backend: DramatiqBackend = RedisBackend(broker, perform, fail, attempts)
     else:
         broker = _checked(broker)
         backend = DramatiqBackend(broker, perform)
-    for one in more_middleware:
+    for one in (*more_middleware, PromptEnd(backend.end_intake)):
         broker.add_middleware(one)
     return backend
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dramatiq
 import redis
+from dramatiq import Worker
 from dramatiq.broker import Broker
 from dramatiq.errors import BrokerConnectionError, Retry
 from dramatiq.middleware import AgeLimit, Callbacks, Middleware, Pipelines, Retries, ShutdownNotifications, TimeLimit
@@ -112,6 +113,9 @@ class DramatiqBackend:
 
     def hurry(self, run_id: str, queue: str) -> None:
         """Leave it: the message comes by itself."""
+
+    def end_intake(self, worker: Worker) -> None:
+        """Leave what a worker has fetched to its end: these brokers give it back then."""
 
     def close(self) -> None:
         """Give back the broker's connections."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeGuard
 
+from dramatiq import Worker
 from dramatiq.errors import ConnectionClosed
 
 from ..async_attempts import AsyncAttempts
@@ -20,6 +21,7 @@ from .base import Fail, Perform
 from .dramatiq import DramatiqBackend, milliseconds
 from .redis_async import AsyncDeliveries
 from .redis_transport import DeadLetter, DeadReason, Enqueuing, RedisTransport
+from .redis_transport.boundary import end_intake
 from .redis_transport.delivery import Again, Delivery, Done
 
 _FAILURES: Final = {
@@ -85,6 +87,12 @@ class RedisBackend(DramatiqBackend):
             self._transport.hurry(queue, run_id)
         except ConnectionClosed as error:
             raise QueueUnavailableError from error
+
+    def end_intake(self, worker: Worker) -> None:
+        """Fetch nothing more, and give back what was fetched and not begun."""
+        self._transport.stopping = True
+        self._async.turn_away()
+        end_intake(self._transport, worker)
 
     def _standing(self, work: Work, run: NewRun, store: RedisStore) -> Snapshot:
         """Return the run that is there instead of a new one; it has a message of its own."""

@@ -54,6 +54,10 @@ class AsyncDeliveries(Middleware):
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Give back what was not begun."""
+        self.turn_away()
+
+    def turn_away(self) -> None:
+        """Give back what was not begun; harmless when it was done before."""
         self._attempts().turn_away()
 
     def before_worker_thread_shutdown(self, broker: Broker, thread: object) -> None:

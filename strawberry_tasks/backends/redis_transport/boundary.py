@@ -40,14 +40,7 @@ class WorkerBoundary(Middleware):
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Give back at once what no thread has begun: Dramatiq would wait for those that have."""
-        waiting = []
-        for item in iter_queue(worker.work_queue):  # type: ignore[no-untyped-call]
-            waiting.append(message_of(item))
-            worker.work_queue.task_done()
-        try:
-            self._transport.stop_intake([message for message in waiting if isinstance(message, Delivery)])
-        except ConnectionClosed as error:
-            broker.logger.warning("Messages that were fetched wait for their leases to lapse: %s", error)
+        end_intake(self._transport, worker)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Skip what is in other hands, and note the beginning of what may kill the worker."""
@@ -57,3 +50,15 @@ class WorkerBoundary(Middleware):
             raise SkipMessage("It is in other hands.")
         if message.suspect:
             self._transport.begin(message)
+
+
+def end_intake(transport: RedisTransport, worker: Worker) -> None:
+    """Take no more messages, and give back what was fetched and no thread has begun; harmless when it was done before."""
+    waiting = []
+    for item in iter_queue(worker.work_queue):  # type: ignore[no-untyped-call]
+        waiting.append(message_of(item))
+        worker.work_queue.task_done()
+    try:
+        transport.stop_intake([message for message in waiting if isinstance(message, Delivery)])
+    except ConnectionClosed as error:
+        logger.warning("Messages that were fetched wait for their leases to lapse: %s", error)

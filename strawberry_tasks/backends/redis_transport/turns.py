@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import count
-from queue import PriorityQueue
 from typing import Any
 
 from dramatiq.broker import MessageProxy
 
+from ..worker_end import WorkQueue
 
-class Turns(PriorityQueue[Any]):
+
+class Turns(WorkQueue):
     """Stands where a worker of Dramatiq's has its queue of work: the queues take turns, and in each the most urgent is first.
 
     A process fetches more than it has threads for. In the order of their arrival, one message of a queue would wait for all that
