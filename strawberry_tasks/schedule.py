@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,37 @@ MOST_FIRES: Final = 1000
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _FIRES: Final = UUID("5f3f4d0a-6c06-4b0e-8d5c-0a6a6f0f9f6e")
 _FIELDS: Final = ("minute", "hour", "day of month", "month", "day of week")
+_NICKNAMES: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_LONG_NAMES: Final = frozenset(
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +77,7 @@ class Schedule:
     """The task's name."""
 
     cron: str | None = None
-    """Five fields: minute, hour, day of month, month, day of week; read in ``timezone``."""
+    """Five fields: minute, hour, day of month, month, day of week; read in ``timezone``. Or a nickname such as ``@daily``."""
 
     every: timedelta | None = None
     """Instead of ``cron``: fires at the whole multiples of it since 1970, UTC, so that all schedulers agree. At least 1 second."""
@@ -104,7 +136,7 @@ class Schedule:
         if self.every is not None:
             return _multiples(self.every, moment)
         zone = _zone(self.timezone)
-        fires = (fire.astimezone(UTC) for fire in CronSim(str(self.cron), moment.astimezone(zone)))
+        fires = (fire.astimezone(UTC) for fire in CronSim(_plain(str(self.cron)), moment.astimezone(zone)))
         # While an hour is repeated, cronsim takes the second one for the first, and begins with what is past.
         return dropwhile(lambda fire: fire <= moment, fires)
 
@@ -152,7 +184,7 @@ class Schedule:
             latest = _EPOCH + (until - _EPOCH) // self.every * self.every
         else:
             local = (until + timedelta(seconds=1)).astimezone(_zone(self.timezone))
-            found = next(CronSim(str(self.cron), local, reverse=True), None)
+            found = next(CronSim(_plain(str(self.cron)), local, reverse=True), None)
             if found is None:
                 return None
             latest = found.astimezone(UTC)
@@ -178,11 +210,22 @@ def _check_choice(setting: str, value: object, choices: tuple[str, ...]) -> None
         raise ConfigurationError(f"{setting}: expected one of {', '.join(choices)}, got {value!r}.")
 
 
+def _plain(line: str) -> str:
+    """Spell a cron line as cronsim reads it: without nicknames, and with months and weekdays in three letters."""
+    return _NICKNAMES.get(line.strip().lower()) or re.sub("[a-zA-Z]+", _shortened, line)
+
+
+def _shortened(word: re.Match[str]) -> str:
+    return word[0][:3] if word[0].lower() in _LONG_NAMES else word[0]
+
+
 def _check_cron(line: object, zone: ZoneInfo) -> None:
     """Refuse what is no cron line, and tell which field is wrong."""
-    words = line.split() if isinstance(line, str) else []
+    words = _plain(line).split() if isinstance(line, str) else []
     if len(words) != len(_FIELDS):
-        raise ConfigurationError(f"cron: expected five fields ({', '.join(_FIELDS)}), got {len(words)} in {line!r}.")
+        raise ConfigurationError(
+            f"cron: expected five fields ({', '.join(_FIELDS)}) or one of {', '.join(_NICKNAMES)}, got {len(words)} in {line!r}."
+        )
     now = datetime.now(zone)
     for position, (name, word) in enumerate(zip(_FIELDS, words, strict=True)):
         alone = ["*"] * len(_FIELDS)

@@ -42,6 +42,30 @@ def test_an_interval_fires_at_its_whole_multiples() -> None:
     assert list(islice(fires, 2)) == [NOON + timedelta(minutes=5), NOON + timedelta(minutes=10)]
 
 
+@pytest.mark.parametrize(
+    ("line", "plain"),
+    [
+        ("@daily", "0 0 * * *"),
+        ("@Midnight", "0 0 * * *"),
+        ("@hourly", "0 * * * *"),
+        ("@weekly", "0 0 * * 0"),
+        ("@monthly", "0 0 1 * *"),
+        ("@yearly", "0 0 1 1 *"),
+        ("@annually", "0 0 1 1 *"),
+        ("0 3 * * sunday", "0 3 * * 0"),
+        ("0 3 * * Monday-Friday", "0 3 * * 1-5"),
+        ("0 3 * march,MAY,december Sat", "0 3 * 3,5,12 6"),
+    ],
+)
+def test_a_cron_line_may_have_names(line: str, plain: str) -> None:
+    """Nicknames, and months and weekdays in full or in three letters."""
+    named, numbered = schedule(cron=line), schedule(cron=plain)
+
+    assert list(islice(named.fires_after(NOON), 20)) == list(islice(numbered.fires_after(NOON), 20))
+    assert named.due(NOON, NOON + timedelta(days=40)) == numbered.due(NOON, NOON + timedelta(days=40))
+    assert named.timing == f"{line} UTC"
+
+
 def test_a_cron_line_is_read_in_its_timezone() -> None:
     """Midnight in Paris is at 23:00 UTC in winter, and at 22:00 in summer."""
     fires = schedule(cron="0 0 * * *", timezone="Europe/Paris").fires_after(NOON)
@@ -182,6 +206,8 @@ def test_each_fire_has_a_run_of_its_own() -> None:
     [
         ({"cron": "0 0 * *"}, "expected five fields .* got 4"),
         ({"cron": "61 * * * *"}, r"field 1 \(minute\) of '61 \* \* \* \*' cannot be '61'"),
+        ({"cron": "@often"}, "expected five fields .* or one of @yearly, .* got 1"),
+        ({"cron": "0 0 * * sundays"}, r"field 5 \(day of week\) .* cannot be 'sundays'"),
         ({"cron": "0 0 * * MOO"}, r"field 5 \(day of week\) .* cannot be 'MOO'"),
         ({"cron": "0 0 31 2 *"}, "never fires"),
         ({"cron": "* * * * *", "timezone": "Mars/Olympus"}, "timezone: expected an IANA name .* got 'Mars/Olympus'"),
