@@ -153,7 +153,12 @@ class Tasks(Declaring):
             perform=self.perform if backend == "sync" else self._perform_in_thread,
             fail=self.fail,
             attempts=lambda: self.runtime().async_attempts,
-            upkeep=Upkeep(lambda: self.runtime().tend(), lambda: self.runtime().flush_log()),
+            upkeep=Upkeep(
+                sweep=lambda: self.runtime().sweep(),
+                tend=lambda: self.runtime().tend_log(),
+                leave=lambda: self.runtime().flush_log(),
+                lease=lease,
+            ),
             presence=Presence(self._roll, lease=lease, keeper=lambda: self.runtime().keeper),
         )
         self._lock = threading.Lock()

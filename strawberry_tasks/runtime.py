@@ -137,11 +137,6 @@ class Runtime:
         else:
             self._outage.end("The store is swept again.")
 
-    def tend(self) -> None:
-        """Sweep, though nobody watches, and look after the log."""
-        self.sweep()
-        self.tend_log()
-
     def tend_log(self) -> None:
         """Bring the log, if there is one, and the store together."""
         if self.log is not None:

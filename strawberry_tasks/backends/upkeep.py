@@ -1,11 +1,13 @@
-"""What a worker does beside performing runs: it has something looked after now and then, for as long as it works."""
+"""What a worker does beside performing runs: it looks for lost ones, and has the log looked after, for as long as it works."""
 
 from __future__ import annotations
 
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from dramatiq import Worker
@@ -18,20 +20,29 @@ FIRST: Final = (0.0, 1.0)
 """Seconds from a worker's start until the first time, at random: workers start together."""
 
 PAUSE: Final = (10.0, 20.0)
-"""Seconds between two times, at random."""
+"""Seconds between two times that the log is looked after, at random; sweeps are no further apart."""
 
 
 class Upkeep(Middleware):
-    """Calls a function on a thread of its own while a worker works.
+    """Looks after the runs of all workers, on a thread of its own while one works.
+
+    An idle worker sweeps as well, several times in each lease. So a lease that lapses is noticed in time though nobody watches, and
+    the silence of the worker that is lost is not taken for one of the server.
 
     Args:
-        tend: Called now and then; may block.
+        sweep: Takes runs from lost workers; may block.
+        tend: Looks after the log; may block.
         leave: Called once the worker has ended its runs.
+        lease: How long an attempt is leased.
     """
 
-    def __init__(self, tend: Callable[[], None], leave: Callable[[], None]) -> None:
+    def __init__(
+        self, *, sweep: Callable[[], None], tend: Callable[[], None], leave: Callable[[], None], lease: timedelta
+    ) -> None:
+        self._sweep = sweep
         self._tend = tend
         self._leave = leave
+        self._lease = lease.total_seconds()
         self._ended = threading.Event()
 
     def begin(self) -> None:
@@ -58,11 +69,17 @@ class Upkeep(Middleware):
         self.end()
 
     def _run(self, ended: threading.Event) -> None:
-        pause = FIRST
+        pause, next_tending = FIRST, 0.0
         while not ended.wait(random.uniform(*pause)):  # noqa: S311 - spreads load, keeps no secret
-            try:
-                self._tend()
-            except Exception:
-                # The thread's boundary; the next time may go better.
-                logger.exception("The worker could not look after its runs.")
-            pause = PAUSE
+            self._try(self._sweep)
+            if time.monotonic() >= next_tending:
+                self._try(self._tend)
+                next_tending = time.monotonic() + random.uniform(*PAUSE)  # noqa: S311 - likewise
+            pause = min(PAUSE[0], self._lease / 8), min(PAUSE[1], self._lease / 4)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception:
+            # The thread's boundary; the next time may go better.
+            logger.exception("The worker could not look after its runs.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from datetime import timedelta
 
 import pytest
 from celery import Celery, signals
@@ -85,7 +86,7 @@ def test_upkeep_of_pool_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     for one in (signals.worker_process_init, signals.worker_process_shutdown):
         monkeypatch.setattr(one, "receivers", [])  # Those of other tests, of which some may live.
     tended, left = threading.Event(), []
-    upkeep = Upkeep(tended.set, lambda: left.append(1))
+    upkeep = Upkeep(sweep=tended.set, tend=tended.set, leave=lambda: left.append(1), lease=timedelta(seconds=1))
     _backend = CeleryBackend(Celery(set_as_current=False), namespace="shop", perform=None, upkeep=upkeep)  # type: ignore[arg-type]
 
     signals.worker_process_init.send(sender="a process")
