@@ -5,6 +5,7 @@ Works with strawberry-graphql 0.330.3 and later. Look here first when a new vers
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib.util
 import inspect
@@ -15,7 +16,8 @@ from typing import Annotated, Any, TypeAlias, get_args, get_origin
 from graphql import FieldNode, GraphQLScalarType, SelectionSetNode, get_named_type, is_abstract_type
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.file_uploads import Upload
-from strawberry.relay import GlobalID
+from strawberry.parent import StrawberryParent
+from strawberry.relay import GlobalID, Node
 from strawberry.scalars import ID, JSON
 from strawberry.schema.name_converter import NameConverter
 from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
@@ -46,6 +48,7 @@ __all__ = [
     "JSON",
     "UNSET",
     "GlobalID",
+    "Info",
     "LazyType",
     "Maybe",
     "Parameter",
@@ -58,9 +61,11 @@ __all__ = [
     "StrawberryMaybe",
     "StrawberryObjectDefinition",
     "StrawberryOptional",
+    "StrawberryParent",
     "StrawberryTypeVar",
     "StrawberryUnion",
     "Upload",
+    "argument_name",
     "argument_type",
     "enum_names",
     "evaluate",
@@ -68,9 +73,12 @@ __all__ = [
     "field_source",
     "field_type",
     "get_object_definition",
+    "info_of",
     "is_guarded",
     "is_private",
     "lazy_target",
+    "named_argument",
+    "node_type",
     "private_type",
     "resolve",
     "scalar_definition",
@@ -110,6 +118,26 @@ def argument_type(annotation: object) -> object:
                 if override is not None:
                     return override
     return annotation
+
+
+def argument_name(annotation: object) -> str | None:
+    """Return the name in GraphQL that the annotation's ``strawberry.argument(name=…)`` says, if it says one."""
+    said = next((extra for extra in _extras(annotation) if isinstance(extra, StrawberryArgumentAnnotation)), None)
+    return None if said is None else said.name
+
+
+def named_argument(annotation: Any, name: str) -> object:
+    """Return the annotation of an argument with its name in GraphQL, unless it says one itself."""
+    extras = _extras(annotation)
+    said = next((extra for extra in extras if isinstance(extra, StrawberryArgumentAnnotation)), None)
+    named = StrawberryArgumentAnnotation() if said is None else copy.copy(said)
+    named.name = named.name or name
+    bare = get_args(annotation)[0] if extras else annotation
+    return Annotated[(bare, *(extra for extra in extras if extra is not said), named)]
+
+
+def _extras(annotation: object) -> tuple[Any, ...]:
+    return get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
 
 
 def field_type(field: StrawberryField, definition: StrawberryObjectDefinition) -> Any:
@@ -192,6 +220,27 @@ def lazy_target(lazy: LazyType[Any, Any]) -> Any:
     if module is None or lazy.type_name not in vars(module):
         return None
     return lazy.resolve_type()
+
+
+def node_type(name: str) -> StrawberryObjectDefinition | None:
+    """Return the definition of a relay node's type, by its name in GraphQL.
+
+    Raises:
+        LookupError: If several types have the name.
+    """
+    found = {}
+    for cls in subclasses(Node):
+        definition = get_object_definition(cls)
+        if definition is not None and definition.origin is cls and type_name(definition) == name:
+            found[cls] = definition
+    if len(found) > 1:
+        raise LookupError(f"GlobalID: expected one node type of the name {name!r}, got {', '.join(map(repr, found))}.")
+    return next(iter(found.values()), None)
+
+
+def info_of(cls: type, raw: object) -> object:
+    """Return an instance of the user's own class of `Info`, over what stands for graphql-core's."""
+    return cls(_raw_info=raw, _field=None)
 
 
 def value_class(definition: StrawberryObjectDefinition) -> type:

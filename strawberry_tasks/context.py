@@ -168,9 +168,17 @@ class TaskInfo:
 
     Attributes:
         context: Holds the run and its user.
+        schema: Finds the types of relay's nodes, for `GlobalID.resolve_node`.
     """
 
-    __slots__ = ("context",)
+    __slots__ = ("context", "schema")
 
-    def __init__(self, context: InfoContext) -> None:
+    def __init__(self, context: InfoContext, schema: object) -> None:
         self.context = context
+        self.schema = schema
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"info.{name}: expected context or schema, which is what a task has of a resolver's info, got {name!r}. "
+            "Pass what else the task needs as an argument."
+        )

@@ -6,19 +6,18 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, get_origin
+from typing import Any, Final, Protocol
 
 from .codec import Codec, input_codec, output_codec
 from .codec.shape import Files
 from .config import check_name
-from .context import InfoContext, TaskContext, TaskInfo
+from .context import InfoContext, TaskContext
 from .errors import StrawberryTasksError, TaskDeclarationError, TaskInputError, ValueEncodingError
+from .injection import injected_parameters
 from .policy import Viewer
+from .redefinition import is_being_defined, is_redefined
 from .snapshot import JSON
 from .uploads import OpenUploads, Uploads
-
-Injected: TypeAlias = Literal["task", "info", "root"]
-"""What a parameter gets that no client gives a value for."""
 
 # `json.dumps` would make one for each call.
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -32,22 +31,41 @@ class Declared(Protocol):
         """Its function."""
 
 
-class Parameter(NamedTuple):
-    """A parameter that a run carries a value for."""
+class Parameter:
+    """A parameter that a run carries a value for.
 
-    name: str
-    codec: Codec
-    default: Any
-    """The function's default, `inspect.Parameter.empty` if it has none."""
+    Attributes:
+        name: Its name.
+        default: The function's default, `inspect.Parameter.empty` if it has none.
+    """
+
+    def __init__(self, name: str, default: Any, make_codec: Callable[[], Codec]) -> None:
+        self.name = name
+        self.default = default
+        self._make_codec = make_codec
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Turns its values into JSON and back.
+
+        Raises:
+            TaskDeclarationError: If they cannot cross, or a name in the annotation is not defined yet.
+        """
+        return self._make_codec()
 
 
 class Declaration:
     """A function, taken as a task.
 
+    Names in its annotations that its module has not defined yet, while it is executed, are looked up when they are needed: `finish`.
+
     Args:
         function: Sync or async. Its parameters and result have types that Strawberry knows.
         name: The task's name, for messages.
         scalar_map: Custom scalars, as in `StrawberryConfig`.
+
+    Attributes:
+        is_finished: Whether all annotations have been read.
 
     Raises:
         TaskDeclarationError: If a parameter or the result cannot cross between processes; names it.
@@ -59,27 +77,45 @@ class Declaration:
         self.is_async = inspect.iscoroutinefunction(function)
         self.description = inspect.getdoc(function)
         self._signature = inspect.signature(function)
-        self._injected = _injected_parameters(self._signature, self._namespace)
+        self._scalar_map = scalar_map
+        self.is_finished = False
+        self._injected = injected_parameters(self._signature, self._namespace, is_input=self._is_input)
         self._check_kinds()
         self.parameters = {
-            parameter.name: Parameter(
-                name=parameter.name,
-                codec=input_codec(
-                    parameter.annotation,
-                    where=f"task {name!r}, parameter {parameter.name!r}",
-                    namespace=self._namespace,
-                    scalar_map=scalar_map,
-                ),
-                default=parameter.default,
-            )
+            parameter.name: Parameter(parameter.name, parameter.default, partial(self._input_codec, parameter))
             for parameter in self._signature.parameters.values()
             if parameter.name not in self._injected
         }
-        self.result = output_codec(
+        try:
+            self.finish()
+        except TaskDeclarationError as error:
+            if not (isinstance(error.__cause__, NameError) and is_being_defined(self._namespace)):
+                raise
+
+    def finish(self) -> None:
+        """Read all annotations.
+
+        Raises:
+            TaskDeclarationError: If a parameter or the result cannot cross, or a name is still not defined.
+        """
+        if not self.is_finished:
+            for parameter in self.parameters.values():
+                _ = parameter.codec
+            _ = self.result
+            self.is_finished = True
+
+    @cached_property
+    def result(self) -> Codec:
+        """Turns what the function returns into JSON and back.
+
+        Raises:
+            TaskDeclarationError: If it cannot cross, or a name in the annotation is not defined yet.
+        """
+        return output_codec(
             self._signature.return_annotation,
-            where=f"task {name!r}, result",
+            where=f"task {self.name!r}, result",
             namespace=self._namespace,
-            scalar_map=scalar_map,
+            scalar_map=self._scalar_map,
         )
 
     def dump_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], uploads: Uploads) -> str:
@@ -136,14 +172,9 @@ class Declaration:
         except BaseException:
             files.close()
             raise
-        for name, kind in self._injected.items():
-            values[name] = self._injection(kind, context, load_user)
+        for name, injected in self._injected.items():
+            values[name] = injected.value(context, partial(InfoContext, context, load_user, now=self.is_async))
         return partial(_await_and_close if self.is_async else _call_and_close, self.function, values, files)
-
-    def _injection(self, kind: Injected, context: TaskContext, load_user: Callable[[Viewer], object]) -> object:
-        if kind == "task":
-            return context
-        return TaskInfo(InfoContext(context, load_user, now=self.is_async)) if kind == "info" else None
 
     def drop_uploads(self, arguments: str, uploads: Uploads) -> None:
         """Delete the files that dumped arguments refer to."""
@@ -169,6 +200,21 @@ class Declaration:
     def _required(self) -> frozenset[str]:
         parameters = self._call_signature.parameters.values()
         return frozenset(p.name for p in parameters if p.default is p.empty)
+
+    def _input_codec(self, parameter: inspect.Parameter) -> Codec:
+        return input_codec(
+            parameter.annotation,
+            where=f"task {self.name!r}, parameter {parameter.name!r}",
+            namespace=self._namespace,
+            scalar_map=self._scalar_map,
+        )
+
+    def _is_input(self, parameter: inspect.Parameter) -> bool:
+        try:
+            self._input_codec(parameter)
+        except TaskDeclarationError:
+            return False
+        return True
 
     def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         try:
@@ -200,7 +246,7 @@ def declare(
         function: See `Declaration`.
         name: The task's name; by default the function's in camelCase.
         scalar_map: See `Declaration`.
-        taken: The tasks that there are, by name.
+        taken: The tasks that there are, by name. One whose module or cell is executed again gives way to what it has become.
 
     Raises:
         ConfigurationError: If it cannot have this name.
@@ -211,38 +257,11 @@ def declare(
     if name is None:
         name = _camel_case(function.__name__)
     check_name("name", name)
-    if name in taken:
+    if name in taken and not is_redefined(taken[name].function, function):
         raise TaskDeclarationError(
             f"task {name!r}: expected a name of its own, but {taken[name].function.__qualname__} has it already."
         )
     return Declaration(function, name=name, scalar_map=scalar_map)
-
-
-def _injected_parameters(signature: inspect.Signature, namespace: Mapping[str, Any]) -> dict[str, Injected]:
-    found: dict[str, Injected] = {}
-    for position, parameter in enumerate(signature.parameters.values()):
-        annotation = _evaluate(parameter.annotation, namespace)
-        if annotation is TaskContext:
-            found[parameter.name] = "task"
-        elif _is_strawberry_info(annotation) or (parameter.name == "info" and annotation is parameter.empty):
-            found[parameter.name] = "info"
-        elif parameter.name == "root" and position == 0:
-            found[parameter.name] = "root"
-    return found
-
-
-def _evaluate(annotation: object, namespace: Mapping[str, Any]) -> object:
-    if not isinstance(annotation, str):
-        return annotation
-    try:
-        return eval(annotation, dict(namespace))  # noqa: S307 - the annotation is the user's own source
-    except Exception:  # noqa: BLE001 - names that are defined later; the injected types are imported at the top.
-        return annotation
-
-
-def _is_strawberry_info(annotation: object) -> bool:
-    kind = get_origin(annotation) or annotation
-    return getattr(kind, "__name__", "") == "Info" and getattr(kind, "__module__", "").startswith("strawberry.")
 
 
 def _call_and_close(function: Callable[..., Any], values: Mapping[str, Any], files: OpenUploads) -> Any:

@@ -210,4 +210,6 @@ class Declaring(ABC):
     def _add(self, task: T) -> T:
         self._backend.register(task)
         self._tasks[task.name] = task
+        # A former version's, if it had one.
+        self._declared_schedules[:] = [each for each in self._declared_schedules if each.task != task.name]
         return task

@@ -81,7 +81,7 @@ class Task(Generic[P, R]):
         """The GraphQL type of its handles, e.g. ``SyncInventoryTaskHandle``; pass it as ``graphql_type``."""
         return self._handle_type()
 
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+    def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Start a run.
 
         Raises:
@@ -90,7 +90,7 @@ class Task(Generic[P, R]):
         """
         return self.handle(self.start(args, kwargs))
 
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """`enqueue` for async code."""
         return self.handle(await self.astart(args, kwargs))
 
@@ -110,14 +110,16 @@ class Task(Generic[P, R]):
         """`enqueue_many` for async code."""
         return await self._environment.runtime().off_loop(self.enqueue_many, calls)
 
-    def delay(self, *args: Any, countdown: float | None = None, **kwargs: Any) -> Coroutine[Any, Any, Handle[R]]:
+    def delay(self, /, *args: Any, countdown: float | None = None, **kwargs: Any) -> Coroutine[Any, Any, Handle[R]]:
         """Start a run as some other frameworks spell it; `aenqueue` and `using` are typed.
 
         Args:
             *args: The task's arguments.
-            countdown: Seconds from now until the run may start.
+            countdown: Seconds from now until the run may start; of a task that has a parameter of this name, its argument.
             **kwargs: The task's arguments.
         """
+        if countdown is not None and "countdown" in self.declaration.parameters:
+            kwargs["countdown"], countdown = countdown, None
         task = self if countdown is None else self.using(delay=timedelta(seconds=countdown))
         return task.aenqueue(*args, **kwargs)
 
@@ -183,6 +185,7 @@ class Task(Generic[P, R]):
 
     def start_many(self, calls: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Sequence[Snapshot]:
         """`start` for the arguments of several calls."""
+        self.declaration.finish()
         queues = self._environment.queues()
         if self.options.queue not in queues:
             known = ", ".join(sorted(queues))

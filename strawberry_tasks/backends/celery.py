@@ -48,6 +48,7 @@ class CeleryBackend:
         self._perform = perform
         self._upkeep = upkeep
         self._tended_by = 0
+        self._works: dict[str, Work] = {}
         self._tasks: dict[str, CeleryTask] = {}
         self._queues: set[str] = set()
         signals.celeryd_init.connect(self._consume)
@@ -59,9 +60,13 @@ class CeleryBackend:
     def register(self, work: Work) -> None:
         """Declare the app's task, whose message is acknowledged when the attempt has ended."""
         self._queues.add(work.options.queue)
-        self._tasks[work.name] = self._app.task(
-            _attempt_of(work, self._perform),
-            name=f"{self._namespace}.{work.name}",
+        name, is_known = work.name, work.name in self._works
+        self._works[name] = work
+        if is_known:
+            return  # The app's task performs what the task has become.
+        self._tasks[name] = self._app.task(
+            _attempt_of(lambda: self._works[name], self._perform),
+            name=f"{self._namespace}.{name}",
             bind=True,
             shared=False,
             acks_late=True,
@@ -127,10 +132,10 @@ class CeleryBackend:
             self._upkeep.end()
 
 
-def _attempt_of(work: Work, perform: Perform) -> Callable[[CeleryTask, str], None]:
+def _attempt_of(work: Callable[[], Work], perform: Perform) -> Callable[[CeleryTask, str], None]:
     def attempt(task: CeleryTask, run_id: str) -> None:
         try:
-            verdict = perform(work, run_id)
+            verdict = perform(work(), run_id)
         except StoreUnavailableError as error:
             raise _again(task, STORE_PAUSE) from error
         if verdict.retry_in is not None:

@@ -48,9 +48,10 @@ class DramatiqBackend:
     def __init__(self, broker: Broker, perform: Perform) -> None:
         self.broker = broker
         self._perform = perform
+        self._declared: set[str] = set()
 
     def register(self, work: Work) -> None:
-        """Declare the task's actor.
+        """Declare the task's actor, in place of one for a former version of the task.
 
         Raises:
             ConfigurationError: If the broker has no `Retries` middleware.
@@ -62,6 +63,8 @@ class DramatiqBackend:
         # A project's broker may have a limit for its actors, which may strike after the function has returned.
         has_limit = any(isinstance(middleware, TimeLimit) for middleware in self.broker.middleware)
         no_limit: dict[str, Any] = {"time_limit": math.inf} if has_limit else {}
+        if work.name in self._declared:
+            del self.broker.actors[work.name]
         declare = dramatiq.actor(
             actor_name=work.name,
             queue_name=work.options.queue,
@@ -70,6 +73,7 @@ class DramatiqBackend:
             **no_limit,
         )
         declare(self.function_of(work))
+        self._declared.add(work.name)
 
     def function_of(self, work: Work) -> Callable[[str], None]:
         """Return what an actor calls with a run's id; it holds a worker thread until the attempt has ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -10,11 +10,11 @@ import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission, PermissionExtension
 
-from .._compat import Parameter
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..environment import Environment
 from ..task import Task
+from .arguments import passed_names, resolver_signature
 from .chain import AwaitForAll
 from .registry import in_event_loop, resolve
 from .types import TaskHandle
@@ -43,6 +43,7 @@ class MutationTask(Task[P, R]):
     ) -> None:
         super().__init__(declaration, options, environment)
         self.field_options = field_options
+        self._names = passed_names(declaration)
 
     def mutation_field(self) -> Any:
         """Make the field that starts runs of the task, for the mutation type of a plain `strawberry.Schema`."""
@@ -52,7 +53,7 @@ class MutationTask(Task[P, R]):
             [PermissionExtension([kind() for kind in own.permission_classes])] if own.permission_classes else []
         )
         return strawberry.mutation(
-            resolver=_resolver(self),
+            resolver=_resolver(self, self._names),
             graphql_type=self.handle_type,
             name=own.name,
             description=own.description or self.declaration.description,
@@ -72,27 +73,19 @@ def resolver_of(field: Any) -> object | None:
     return getattr(getattr(field, "base_resolver", None), "wrapped_func", None)
 
 
-def _resolver(task: Task[..., Any]) -> Any:
+def _resolver(task: Task[..., Any], names: Mapping[str, str]) -> Any:
     def start(info: strawberry.Info[Any, Any], **arguments: Any) -> Any:
-        return resolve(_start(task, info, arguments))
+        given = {names[passed]: value for passed, value in arguments.items()}
+        return resolve(_start(task, info, given))
 
-    # Strawberry looks parameters up by their hash, and only its own have one with a list as the default.
-    parameters: list[inspect.Parameter] = [Parameter("info", Parameter.KEYWORD_ONLY, annotation=strawberry.Info)]
-    parameters += [
-        Parameter(
-            parameter.name,
-            Parameter.KEYWORD_ONLY,
-            annotation=parameter.codec.schema_type,
-            default=parameter.default,
-        )
-        for parameter in task.declaration.parameters.values()
-    ]
+    signature = resolver_signature(task.declaration, names)
     function = task.function
-    start.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    start.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    start.__signature__ = signature  # type: ignore[attr-defined]
+    start.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     start.__name__ = function.__name__
     start.__qualname__ = function.__qualname__
-    start.__module__ = function.__module__
+    if function.__module__ in sys.modules:  # Strawberry looks there.
+        start.__module__ = function.__module__
     start.task = task  # type: ignore[attr-defined]
     return start
 
