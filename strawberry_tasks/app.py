@@ -16,6 +16,7 @@ from .backends.presence import Presence
 from .backends.upkeep import Upkeep
 from .config import (
     MAX_PAYLOAD,
+    MAX_RESULT,
     Config,
     TaskOptions,
     TaskSettings,
@@ -63,6 +64,8 @@ class Tasks(Declaring):
         queues: Further queues that ``using(queue=…)`` may name; others than these and the tasks' own are refused.
         routes: The queues of tasks that name none, by pattern, e.g. ``{"reports.*": "low"}``: `Routes`.
         max_payload: How many bytes the encoded arguments of a run have at the most; uploaded files are not among them.
+        max_result: How many bytes what a run returns has at the most, as JSON; one that returns more is FAILED with
+            ``RESULT_TOO_LARGE``.
         lease: How long after a worker's last sign of life its runs count as lost; it gives one each third of that.
         async_concurrency: How many runs of async tasks one worker process has in flight at a time, over the Redis transport;
             they hold no thread each. Elsewhere each holds one.
@@ -96,6 +99,7 @@ class Tasks(Declaring):
         queues: Sequence[str] = (),
         routes: Mapping[str, str] | None = None,
         max_payload: int = MAX_PAYLOAD,
+        max_result: int = MAX_RESULT,
         lease: timedelta = LEASE,
         async_concurrency: int = 1000,
         result_ttl: timedelta = timedelta(days=1),
@@ -121,6 +125,7 @@ class Tasks(Declaring):
             fields={} if fields is None else fields,
             queues=queues,
             max_payload=max_payload,
+            max_result=max_result,
             defaults=options(TaskOptions(), **defaults),
         )
         self.policy: Policy = OwnerPolicy() if policy is None else check_port("policy", policy, Policy)

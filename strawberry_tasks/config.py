@@ -33,6 +33,12 @@ MAX_PAGE = 100
 MAX_PAYLOAD = 1024 * 1024
 """How many bytes the encoded arguments of a run have at the most, unless one says otherwise; files are not among them."""
 
+MAX_RESULT = 16 * 1024 * 1024
+"""How many bytes what a run returns has at the most, as JSON, unless one says otherwise."""
+
+MAX_ID = 200
+"""How many characters a run's id has at the most that a client asks for; ours have 36."""
+
 MAX_WORD = 200
 """How many characters a key or a tag has at the most."""
 
@@ -201,6 +207,9 @@ class Config:
     max_payload: int = MAX_PAYLOAD
     """How many bytes the encoded arguments of a run have at the most."""
 
+    max_result: int = MAX_RESULT
+    """How many bytes what a run returns has at the most, as JSON."""
+
     fields: Mapping[str, str | None] = field(default_factory=dict)
     """Other names for the fields of `FIELDS`; ``None`` leaves one out."""
 
@@ -218,6 +227,7 @@ class Config:
         for queue in [None] if isinstance(self.queues, str) else self.queues:
             check_queue("queues", queue)
         check_count("max_payload", self.max_payload)
+        check_count("max_result", self.max_result, least=4)
         check_fields(self.fields)
 
 

@@ -197,6 +197,7 @@ class Declaring(ABC):
             uploads=self.uploads,
             queues=self.queues,
             max_payload=self.config.max_payload,
+            max_result=self.config.max_result,
             handle_type=handle_type,
         )
 

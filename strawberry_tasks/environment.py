@@ -29,5 +29,8 @@ class Environment(NamedTuple):
     max_payload: int
     """How many bytes the encoded arguments of a run have at the most."""
 
+    max_result: int
+    """How many bytes what a run returns has at the most, as JSON."""
+
     handle_type: Callable[[Declaration], type[Any]]
     """Makes the GraphQL type of a task's handles."""

@@ -23,7 +23,7 @@ from .keeper import Keeper
 from .outage import Outage
 from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, given_back, given_up, outcome_of
 from .progress import ProgressFlusher, ProgressReporter
-from .snapshot import JSON, Failure, Snapshot
+from .snapshot import Encoded, Failure, Snapshot
 from .status import TaskStatus
 from .stop import StopSignal, await_unless_stopped
 from .stores.base import Busy, Change, Claim, Store
@@ -66,11 +66,12 @@ class Work(Protocol):
     def bind(self, arguments: str, context: TaskContext) -> Callable[[], Any]:
         """Decode the arguments, and return the call that remains."""
 
-    def dump_result(self, value: Any) -> JSON:
+    def dump_result(self, value: Any) -> Encoded:
         """Encode what the function returned.
 
         Raises:
             ValueEncodingError: If it does not fit the declared type.
+            TaskError: If it is too large to be kept.
         """
 
     def release(self, arguments: str) -> None:

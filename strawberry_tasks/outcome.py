@@ -16,7 +16,7 @@ from .config import TaskOptions
 from .deadline import DeadlineExceeded
 from .errors import TaskCanceled, TaskError, ValueEncodingError
 from .progress import encodable
-from .snapshot import JSON, Failure, Snapshot
+from .snapshot import Encoded, Failure, Snapshot, bounded
 from .status import TaskStatus
 from .stop import AttemptGivenBack, AttemptLost, StopSignal
 
@@ -60,11 +60,12 @@ class Judged(Protocol):
     def options(self) -> TaskOptions:
         """Retries and limits."""
 
-    def dump_result(self, value: Any) -> JSON:
+    def dump_result(self, value: Any) -> Encoded:
         """Encode what the function returned.
 
         Raises:
             ValueEncodingError: If it does not fit the declared type.
+            TaskError: If it is too large to be kept.
         """
 
 
@@ -146,11 +147,13 @@ def _failed(
     final: bool = False,
     retry_in: timedelta | None = None,
 ) -> Outcome:
-    detailed = Failure(
-        code=failure.code,
-        message=encodable(failure.message),
-        exception=type(error).__name__,
-        traceback=encodable("".join(traceback.format_exception(error))),
+    detailed = bounded(
+        Failure(
+            code=failure.code,
+            message=encodable(failure.message),
+            exception=type(error).__name__,
+            traceback=encodable("".join(traceback.format_exception(error))),
+        )
     )
     if final or not run.has_retry:
         # In one line, lest what a client has sent looks like another entry.

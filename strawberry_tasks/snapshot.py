@@ -16,13 +16,22 @@ JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON
 RESULT: Final = "result"
 """What a run has returned, among the fields of its record. It may be large, so that no snapshot has it."""
 
+MAX_MESSAGE: Final = 10_000
+"""How many characters of a message are kept: of a failure's, and of one that tells of progress."""
+
+MAX_NAME: Final = 200
+"""How many characters are kept of a failure's code, and of its exception's name."""
+
+MAX_TRACEBACK: Final = 100_000
+"""How many characters of a traceback are kept; its middle is left out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why an attempt, or the whole run, failed."""
 
     code: str
-    """``TASK_ERROR``, ``TIMED_OUT``, ``WORKER_LOST``, ``EXPIRED``, ``REJECTED``, or the task's own."""
+    """``TASK_ERROR``, ``TIMED_OUT``, ``WORKER_LOST``, ``EXPIRED``, ``REJECTED``, ``RESULT_TOO_LARGE``, or the task's own."""
 
     message: str
     """One line for a person; leaks nothing internal."""
@@ -132,11 +141,22 @@ class Snapshot:
         return self.failure.message if self.failure else None
 
 
+class Encoded(str):
+    """JSON text of a value, to be stored as it is."""
+
+    __slots__ = ()
+
+
+def encoded(value: JSON) -> Encoded:
+    """Return the JSON text of a value, as `to_fields` makes it."""
+    return Encoded(_dump(value))
+
+
 def to_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """Turn snapshot attributes into text fields; ``None`` becomes the empty string.
+    """Turn snapshot attributes into text fields; ``None`` becomes the empty string. Text that is too long is cut.
 
     Args:
-        values: Attribute names of `Snapshot`, and ``result``, and their values; any subset.
+        values: Attribute names of `Snapshot`, and ``result``, and their values; any subset. A result may be `Encoded`.
     """
     return {name: "" if value is None else _CODECS[name][0](value) for name, value in values.items()}
 
@@ -165,8 +185,39 @@ def from_millis(millis: int) -> datetime:
 _dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
+def bounded(failure: Failure) -> Failure:
+    """Return a failure whose texts are as long as they may be at the most."""
+    return Failure(
+        code=_cut(failure.code, MAX_NAME),
+        message=_cut(failure.message, MAX_MESSAGE),
+        exception=failure.exception and _cut(failure.exception, MAX_NAME),
+        traceback=failure.traceback and _cut_out(failure.traceback, MAX_TRACEBACK),
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _cut_out(text: str, most: int) -> str:
+    """Shorten a traceback in its middle: it begins with where the failure came from, and ends with what it was."""
+    if len(text) <= most:
+        return text
+    half = (most - 100) // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters are left out …\n{text[-half:]}"
+
+
+def _dump_result(value: JSON | Encoded) -> str:
+    return value if isinstance(value, Encoded) else _dump(value)
+
+
+def _dump_message(message: str) -> str:
+    return _cut(message, MAX_MESSAGE)
+
+
 def _dump_failure(failure: Failure) -> str:
-    return _dump([failure.code, failure.message, failure.exception, failure.traceback])
+    kept = bounded(failure)
+    return _dump([kept.code, kept.message, kept.exception, kept.traceback])
 
 
 def _load_failure(text: str) -> Failure:
@@ -209,8 +260,8 @@ _CODECS: Final[dict[str, _Codec]] = {
     "progress": _FLOAT,
     "progress_current": _FLOAT,
     "progress_total": _FLOAT,
-    "progress_message": _TEXT,
-    RESULT: _JSON,
+    "progress_message": (_dump_message, str),
+    RESULT: (_dump_result, json.loads),
     "failure": (_dump_failure, _load_failure),
     "cancel_requested": (lambda value: "1" if value else "", bool),
     "retry_of": _TEXT,

@@ -17,11 +17,11 @@ from .config import TaskOptions, check_priority, check_queue
 from .context import TaskContext
 from .declaration import Declaration
 from .environment import Environment
-from .errors import QueueUnavailableError, StoreUnavailableError, TaskInputError, TaskNotRetryableError
+from .errors import QueueUnavailableError, StoreUnavailableError, TaskError, TaskInputError, TaskNotRetryableError
 from .handle import Handle
 from .policy import NOBODY, Viewer
 from .run_options import call_of, expiry_of, wait_of, word_of, words_of
-from .snapshot import JSON, Snapshot
+from .snapshot import JSON, Encoded, Snapshot, encoded
 from .stores.base import Fire, Limit, NewRun, Record
 
 logger = logging.getLogger(__name__)
@@ -327,9 +327,22 @@ class Task(Generic[P, R]):
         """Decode a stored result."""
         return self.declaration.result.load(data)
 
-    def dump_result(self, value: Any) -> JSON:
-        """Encode what the function returned."""
-        return self.declaration.result.dump(value)
+    def dump_result(self, value: Any) -> Encoded:
+        """Encode what the function returned.
+
+        Raises:
+            ValueEncodingError: If it does not fit the declared type.
+            TaskError: If it is too large to be kept; its code is ``RESULT_TOO_LARGE``.
+        """
+        text = encoded(self.declaration.result.dump(value))
+        size, most = len(text.encode("utf-8", "surrogatepass")), self._environment.max_result
+        if size > most:
+            raise TaskError(
+                f"The result has {size} bytes as JSON, and may have {most} (max_result). Keep it elsewhere, and return where it is.",
+                code="RESULT_TOO_LARGE",
+                retry=False,
+            )
+        return text
 
     def bind(self, arguments: str, context: TaskContext) -> Callable[[], Any]:
         """Decode a run's arguments, and return the call that remains."""

@@ -84,6 +84,9 @@ class DjangoSettings:
     max_payload: int = 1024 * 1024
     """How many bytes the encoded arguments of a run have at the most."""
 
+    max_result: int = 16 * 1024 * 1024
+    """How many bytes what a run returns has at the most, as JSON."""
+
     fields: Mapping[str, str | None] = field(default_factory=dict)
     """Other names for the fields that the extension brings; ``None`` leaves one out."""
 
@@ -180,6 +183,7 @@ class DjangoSettings:
             "progress_interval",
             "recheck",
             "max_payload",
+            "max_result",
         )
         without = {} if self.emit_subscriptions else {"taskProgress": None, "taskUpdated": None}
         return {

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.relay import PageInfo
 
-from ..config import MAX_PAGE
+from ..config import MAX_PAGE, MAX_WORD
 from ..errors import TaskInputError, UnauthenticatedError
 from ..listing import list_runs
 from ..log import Wanted
@@ -110,6 +110,9 @@ async def _tasks(info: Info, wanted: Wanted, first: int, after: str | None) -> T
     registry, viewer = who.registry, who.viewer
     if not 1 <= first <= MAX_PAGE:
         raise TaskInputError(f"tasks(first:): expected 1 to {MAX_PAGE}, got {first}.")
+    for argument, word in {"name": wanted.name, "tag": wanted.tag}.items():
+        if word is not None and len(word) > MAX_WORD:
+            raise TaskInputError(f"tasks({argument}:): expected at most {MAX_WORD} characters, got {len(word)}.")
     page = Page(runs=[], cursor=None)
     if who.may_list:
         wanted = replace(wanted, owner=registry.policy.listed_owner(viewer))

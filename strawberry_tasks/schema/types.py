@@ -21,7 +21,7 @@ class TaskFailure:
     """Why an attempt, or the whole run, failed."""
 
     code: str = strawberry.field(
-        description="For programs: TASK_ERROR, TIMED_OUT, WORKER_LOST, EXPIRED, REJECTED, or a code that the task declared."
+        description="For programs: TASK_ERROR, TIMED_OUT, WORKER_LOST, EXPIRED, REJECTED, RESULT_TOO_LARGE, or a code that the task declared."
     )
     message: str = strawberry.field(description="One line for a person.")
     exception: str | None = strawberry.field(description="The exception's class, for viewers who may see internals.")

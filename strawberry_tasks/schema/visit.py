@@ -10,6 +10,7 @@ from typing import Any
 
 import strawberry
 
+from ..config import MAX_ID
 from ..errors import ConfigurationError, TaskNotFoundError, UnauthenticatedError
 from ..policy import Viewer
 from ..snapshot import Snapshot
@@ -33,6 +34,8 @@ class Visit:
 
     async def find(self, run_id: str) -> Snapshot | None:
         """Return a run's present state; ``None`` if there is no such run for this viewer."""
+        if len(run_id) > MAX_ID:
+            return None
         runtime = self.registry.runtime()
         run = await off_loop(runtime, runtime.find, run_id)
         if run is None or self._may_see(run):

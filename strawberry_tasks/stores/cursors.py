@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+from typing import Final
 
 from ..errors import shown
 from ..snapshot import Snapshot, to_millis
+
+MAX_CURSOR: Final = 2000
+"""How many characters a cursor has at the most."""
 
 
 def cursor_of(run: Snapshot) -> str:
@@ -22,6 +26,8 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
         ValueError: If it is no cursor.
     """
     with contextlib.suppress(ValueError):
+        if len(cursor) > MAX_CURSOR:
+            raise ValueError
         text = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode("utf-8", "surrogatepass")
         millis, separator, run_id = text.partition(" ")
         if separator and run_id and len(millis) < 16 and millis.isascii() and millis.isdigit():
