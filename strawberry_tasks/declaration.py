@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any, Final, Protocol
@@ -18,6 +19,8 @@ from .policy import Viewer
 from .redefinition import is_being_defined, is_redefined
 from .snapshot import JSON
 from .uploads import OpenUploads, Uploads
+
+logger = logging.getLogger(__name__)
 
 # `json.dumps` would make one for each call.
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -130,9 +133,15 @@ class Declaration:
             for name, value in given.items():
                 dumped[name] = self._dump(name, value, uploads)
         except BaseException:
-            self.drop_uploads(json.dumps(dumped), uploads)
+            self._drop_quietly(json.dumps(dumped), uploads)
             raise
         return _encode(dumped)
+
+    def _drop_quietly(self, arguments: str, uploads: Uploads) -> None:
+        try:
+            self.drop_uploads(arguments, uploads)
+        except Exception:
+            logger.exception("A run of %s was not started, but its uploads could not be removed.", self.name)
 
     def call_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call by name, those left out with their defaults.

@@ -22,6 +22,7 @@ __all__ = [
     "TaskNotRetryableError",
     "UnauthenticatedError",
     "UnknownUserError",
+    "UploadsUnavailableError",
     "ValueEncodingError",
 ]
 
@@ -151,6 +152,15 @@ class QueueUnavailableError(ClientError):
         if _lacks_memory(self.__cause__):
             return "The task queue has no memory left for more. Nothing was started; try again later."
         return "The task queue cannot be reached. Nothing was started; try again."
+
+
+class UploadsUnavailableError(ClientError):
+    """An uploaded file could not be kept; nothing was started. The cause says why."""
+
+    code = "UPLOADS_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The uploaded file cannot be kept. Nothing was started; try again.")
 
 
 class TaskError(StrawberryTasksError):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, Self, cast
+from typing import BinaryIO, Final, Protocol, Self, cast
 from uuid import uuid4
 
-from .errors import TaskInputError
+from .errors import ConfigurationError, TaskInputError
 
 CHUNK = 1024 * 1024
 """Bytes copied at a time."""
@@ -36,40 +38,111 @@ class DirectoryUploads:
     """Keeps uploads as files of one directory.
 
     Args:
-        directory: Made when first needed, readable by its owner alone. By default one in the system's temporary directory.
+        directory: Made when first needed, readable by its owner alone. Workers read what they find there, so let nobody
+            write to it whom you do not trust. By default one in the system's temporary directory, where anybody may make
+            one: it is used only if it is this user's, and closed to all others.
     """
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
-        self._directory = Path(directory or Path(tempfile.gettempdir(), f"strawberry-tasks-uploads-{_user()}"))
+        self._is_default = directory is None
+        self._directory = Path(directory or Path(tempfile.gettempdir(), f"strawberry-tasks-uploads-{os.geteuid()}"))
 
     def save(self, upload: object) -> str:
-        """Copy the upload into the directory."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = uuid4().hex
-        path = self._path(key)
-        path.mkdir(mode=0o700)
-        try:
-            with Path(path, upload_name(upload)).open("wb") as kept:
-                shutil.copyfileobj(upload_stream(upload), kept, CHUNK)
-        except BaseException:
-            shutil.rmtree(path, ignore_errors=True)
-            raise
+        """Copy the upload into the directory.
+
+        Raises:
+            ConfigurationError: If somebody else has a hand in the default directory.
+            OSError: If it cannot be kept; nothing is left of it.
+        """
+        name, stream, key = upload_name(upload), upload_stream(upload), uuid4().hex
+        self._make()
+        with self._held() as directory:
+            os.mkdir(key, mode=0o700, dir_fd=directory)
+            try:
+                with _folder(key, directory) as folder, open(name, "xb", opener=_opener(folder)) as kept:
+                    shutil.copyfileobj(stream, kept, CHUNK)
+            except BaseException:
+                shutil.rmtree(key, ignore_errors=True, dir_fd=directory)
+                raise
         return key
 
     def open(self, key: str) -> BinaryIO:
-        """Open the copy."""
-        (path,) = self._path(key).iterdir()
-        return path.open("rb")
+        """Open the copy.
+
+        Raises:
+            ConfigurationError: If somebody else has a hand in the default directory.
+            OSError: If it cannot be opened, or is not there any more.
+        """
+        with self._held() as directory, _folder(_checked(key), directory) as folder:
+            (name,) = os.listdir(folder)  # noqa: PTH208 - of what is open, not of what has its name
+            return open(self._directory / key / name, "rb", opener=_opener(folder))
 
     def delete(self, key: str) -> None:
-        """Remove the copy."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._path(key))
+        """Remove the copy.
 
-    def _path(self, key: str) -> Path:
-        if not key.isalnum():
-            raise ValueError(f"expected the key of an upload, got {key!r}.")
-        return self._directory / key
+        Raises:
+            ConfigurationError: If somebody else has a hand in the default directory.
+            OSError: If it cannot be removed.
+        """
+        with contextlib.suppress(FileNotFoundError), self._held() as directory:
+            shutil.rmtree(_checked(key), dir_fd=directory)
+
+    def _make(self) -> None:
+        if not self._is_default:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return
+        with contextlib.suppress(FileExistsError):
+            self._directory.mkdir(mode=0o700)
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[int]:
+        """Hold the directory open: whoever puts another one in its place changes nothing."""
+        try:
+            held = os.open(self._directory, _FOLDER if self._is_default else os.O_DIRECTORY)
+        except OSError as error:
+            if self._is_default and error.errno in {errno.ELOOP, errno.ENOTDIR, errno.EACCES}:
+                raise self._foreign() from error
+            raise
+        try:
+            if self._is_default and not _is_private(os.fstat(held)):
+                raise self._foreign()
+            yield held
+        finally:
+            os.close(held)
+
+    def _foreign(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"uploads: expected {self._directory} to be a directory of this user's alone (mode 0700), and no link. Somebody else may "
+            "have made it; remove it, or name another one: Tasks(uploads=DirectoryUploads(…))."
+        )
+
+
+_FOLDER: Final = os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+@contextlib.contextmanager
+def _folder(name: str, directory: int) -> Iterator[int]:
+    """Open a folder of a directory, but not what a link of that name leads to."""
+    folder = os.open(name, _FOLDER, dir_fd=directory)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _opener(folder: int) -> Callable[[str, int], int]:
+    """Return what opens a file of a folder, whatever path it is called by."""
+    return lambda path, flags: os.open(Path(path).name, flags | os.O_NOFOLLOW, mode=0o600, dir_fd=folder)
+
+
+def _is_private(directory: os.stat_result) -> bool:
+    return directory.st_uid == os.geteuid() and not directory.st_mode & 0o077
+
+
+def _checked(key: str) -> str:
+    if not key.isalnum():
+        raise ValueError(f"expected the key of an upload, got {key!r}.")
+    return key
 
 
 class OpenUploads:
@@ -125,7 +198,3 @@ def upload_stream(upload: object) -> BinaryIO:
     with contextlib.suppress(AttributeError, OSError):
         cast("BinaryIO", stream).seek(0)
     return cast("BinaryIO", stream)
-
-
-def _user() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")

@@ -15,6 +15,7 @@ from graphql import GraphQLScalarType
 from strawberry.types.scalar import ScalarDefinition
 
 from .._compat import ID, GlobalID, StrawberryEnumDefinition, enum_names
+from ..errors import ClientError, TaskError, UploadsUnavailableError
 from ..snapshot import JSON
 from .shape import Files, MismatchError, Shape
 from .untyped import check_text, strict_json
@@ -212,17 +213,31 @@ def enum_shape(definition: StrawberryEnumDefinition) -> Shape:
     return _scalar(cls.__name__, dump, load)
 
 
+def _unreadable(error: Exception) -> TaskError:
+    is_gone = isinstance(error, FileNotFoundError | ValueError)
+    message = "The uploaded file is not there." if is_gone else "The uploaded file cannot be read now."
+    return TaskError(message, code=UploadsUnavailableError.code, retry=not is_gone)
+
+
 def upload_shape() -> Shape:
     """Make the shape of an upload: its contents stay in the storage, and the key to them travels."""
 
     def dump(value: object, files: Files | None) -> JSON:
         if value is None or files is None:
             raise MismatchError("Upload", value, "" if files else "no storage for uploads is set")
-        return files.save(value)
+        try:
+            return files.save(value)
+        except ClientError:
+            raise
+        except Exception as error:  # A disk, a bucket, a database: each has errors of its own.
+            raise UploadsUnavailableError from error
 
     def load(data: JSON, files: Files | None) -> BinaryIO:
         if not isinstance(data, str) or files is None:
             raise MismatchError("Upload", data, "" if files else "no storage for uploads is set")
-        return files.open(data)
+        try:
+            return files.open(data)
+        except Exception as error:
+            raise _unreadable(error) from error
 
     return Shape(name="Upload", dump=dump, load=load, uploads=lambda data: (data,) if isinstance(data, str) else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import BinaryIO, cast
 from uuid import uuid4
 
@@ -27,7 +28,14 @@ class StorageUploads:
         """Copy the upload into the storage; the key is its name there."""
         # One flat name: most storages cannot remove a directory, and would keep an empty one for each upload.
         name = f"{self._prefix}{uuid4().hex}-{upload_name(upload)}"
-        return self._storage.save(name, File(upload_stream(upload)))
+        stream = upload_stream(upload)
+        try:
+            return self._storage.save(name, File(stream))
+        except BaseException:
+            # Storages leave what they have written so far, say on a disk that is full.
+            with contextlib.suppress(Exception):
+                self._storage.delete(name)
+            raise
 
     def open(self, key: str) -> BinaryIO:
         """Open the copy."""

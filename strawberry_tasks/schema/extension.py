@@ -23,6 +23,7 @@ from ..errors import (
     TaskNotFoundError,
     TaskNotRetryableError,
     UnauthenticatedError,
+    UploadsUnavailableError,
 )
 from .mutations import MutationTask
 from .outages import OutageLog
@@ -31,7 +32,7 @@ from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, q
 from .types import UntypedTaskHandle
 
 _REFUSALS = (ObjectGoneError, TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError)
-_OUTAGES = (StoreUnavailableError, QueueUnavailableError)
+_OUTAGES = (StoreUnavailableError, QueueUnavailableError, UploadsUnavailableError)
 
 
 class _QuietAboutRefusals(BaseSchema):
