@@ -76,6 +76,7 @@ class Tasks(Declaring):
         uploads: Where uploaded files are kept until their run has ended; by default a directory on this machine.
         fields: Other names for the fields that the extension brings beside those of the tasks, e.g. ``{"task": "run"}``; ``None``
             as the name leaves one out.
+        types: Other names for the types that the extension brings beside those of the tasks, e.g. ``{"TaskStatus": "JobStatus"}``.
         scalar_map: Custom scalars, as in `StrawberryConfig`; workers need them too.
         log: Remembers runs for longer than the store; by default nothing does.
         dispatch: Decides when runs are sent; by default they are at once.
@@ -108,6 +109,7 @@ class Tasks(Declaring):
         recheck: timedelta = timedelta(seconds=60),
         uploads: Uploads | None = None,
         fields: Mapping[str, str | None] | None = None,
+        types: Mapping[str, str] | None = None,
         scalar_map: Mapping[object, Any] | None = None,
         log: Log | None = None,
         dispatch: Dispatch | None = None,
@@ -123,6 +125,7 @@ class Tasks(Declaring):
             progress_interval=progress_interval,
             recheck=recheck,
             fields={} if fields is None else fields,
+            types={} if types is None else types,
             queues=queues,
             max_payload=max_payload,
             max_result=max_result,
@@ -193,6 +196,7 @@ class Tasks(Declaring):
         return Registry(
             tasks=self._tasks,
             fields=self.config.fields,
+            types=self.config.types,
             runtime=self.runtime,
             policy=self.policy,
             recheck=self.config.recheck,

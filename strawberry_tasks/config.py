@@ -51,6 +51,20 @@ MAX_PRIORITY = 1000
 FIELDS = ("task", "tasks", "schedules", "cancelTask", "retryTask", "taskProgress", "taskUpdated")
 """The fields that the extension brings beside those of the tasks."""
 
+TYPES = (
+    "TaskHandle",
+    "UntypedTaskHandle",
+    "TaskHandleConnection",
+    "TaskHandleEdge",
+    "TaskFailure",
+    "TaskStatus",
+    "TaskSchedule",
+    "PageInfo",
+    "JSON",
+    "DateTime",
+)
+"""The types that the extension brings beside those of the tasks, by their names in GraphQL."""
+
 LONGEST = timedelta(days=36_500)
 """The longest duration that a setting may have: a date that lies so far ahead can still be told."""
 
@@ -213,6 +227,9 @@ class Config:
     fields: Mapping[str, str | None] = field(default_factory=dict)
     """Other names for the fields of `FIELDS`; ``None`` leaves one out."""
 
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Other names for the types of `TYPES`."""
+
     defaults: TaskOptions = field(default_factory=TaskOptions)
     """What holds for a task that says nothing else."""
 
@@ -228,7 +245,8 @@ class Config:
             check_queue("queues", queue)
         check_count("max_payload", self.max_payload)
         check_count("max_result", self.max_result, least=4)
-        check_fields(self.fields)
+        check_names("fields", self.fields, FIELDS, none=True)
+        check_names("types", self.types, TYPES)
 
 
 def options(defaults: TaskOptions, **own: object) -> TaskOptions:
@@ -264,19 +282,19 @@ def check_url(setting: str, value: object) -> None:
         )
 
 
-def check_fields(fields: Mapping[str, str | None]) -> None:
-    """Refuse other names for fields that there are not, and names that GraphQL does not take."""
-    if not isinstance(fields, Mapping):
-        raise ConfigurationError(f"fields: expected a dict of field names, got {fields!r}.")
-    for origin, name in fields.items():
-        if origin not in FIELDS:
-            raise ConfigurationError(f"fields: expected {', '.join(FIELDS)} as keys, got {origin!r}.")
-        if name is not None:
-            check_graphql_name(f"fields[{origin!r}]", name)
+def check_names(setting: str, names: Mapping[str, str | None], known: Sequence[str], *, none: bool = False) -> None:
+    """Refuse other names for what there is not, and names that GraphQL does not take."""
+    if not isinstance(names, Mapping):
+        raise ConfigurationError(f"{setting}: expected a dict of names, got {names!r}.")
+    for origin, name in names.items():
+        if origin not in known:
+            raise ConfigurationError(f"{setting}: expected {', '.join(known)} as keys, got {origin!r}.")
+        if name is not None or not none:
+            check_graphql_name(f"{setting}[{origin!r}]", name)
 
 
 def check_graphql_name(setting: str, value: object) -> None:
-    """Refuse what cannot name a GraphQL field."""
+    """Refuse what cannot name anything in GraphQL."""
     if not isinstance(value, str) or not _GRAPHQL_NAME.fullmatch(value):
         raise ConfigurationError(
             f"{setting}: expected a name of letters, digits and '_' that does not start with a digit, got {value!r}."

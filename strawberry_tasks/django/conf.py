@@ -90,6 +90,9 @@ class DjangoSettings:
     fields: Mapping[str, str | None] = field(default_factory=dict)
     """Other names for the fields that the extension brings; ``None`` leaves one out."""
 
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Other names for the types that the extension brings."""
+
     emit_subscriptions: bool = True
     """Whether the schema gets ``taskProgress`` and ``taskUpdated``."""
 
@@ -184,6 +187,7 @@ class DjangoSettings:
             "recheck",
             "max_payload",
             "max_result",
+            "types",
         )
         without = {} if self.emit_subscriptions else {"taskProgress": None, "taskUpdated": None}
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import isclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..errors import (
     UploadsUnavailableError,
 )
 from .mutations import MutationTask
+from .names import build, renamed
 from .outages import OutageLog
 from .registry import Registry, TasksExtension
 from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
@@ -35,7 +36,7 @@ _REFUSALS = (ObjectGoneError, TaskInputError, TaskNotFoundError, TaskNotRetryabl
 _OUTAGES = (StoreUnavailableError, QueueUnavailableError, UploadsUnavailableError)
 
 
-class _QuietAboutRefusals(BaseSchema):
+class _TasksSchema(BaseSchema):
     """Leaves out of the log what any client can provoke, or all of them meet: it would drown in tracebacks."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
@@ -60,7 +61,7 @@ class _QuietAboutRefusals(BaseSchema):
         return OutageLog()
 
 
-class Schema(_QuietAboutRefusals, strawberry.Schema):
+class Schema(_TasksSchema, strawberry.Schema):
     """`strawberry.Schema`, except that `Tasks.extension` brings the tasks' fields along.
 
     Args:
@@ -88,11 +89,12 @@ class Schema(_QuietAboutRefusals, strawberry.Schema):
         **options: Any,
     ) -> None:
         own = {"query": query, "mutation": mutation, "subscription": subscription}
-        super().__init__(**_with_tasks(own, types, extensions, config), **options)
+        given = _with_tasks(own, types, extensions, config)
+        build(partial(super().__init__, **options), given, lambda: self.schema_converter)
         self._show(own)
 
 
-class FederationSchema(_QuietAboutRefusals, strawberry.federation.Schema):
+class FederationSchema(_TasksSchema, strawberry.federation.Schema):
     """`strawberry.federation.Schema` in the same way as `Schema`."""
 
     def __init__(
@@ -108,7 +110,8 @@ class FederationSchema(_QuietAboutRefusals, strawberry.federation.Schema):
     ) -> None:
         own = {"query": query, "mutation": mutation, "subscription": subscription}
         given = _with_tasks(own, types, extensions, config)
-        super().__init__(**{**given, "query": as_class(given["query"])}, **options)
+        given["query"] = as_class(given["query"])
+        build(partial(super().__init__, **options), given, lambda: self.schema_converter)
         self._show(own)
 
 
@@ -128,6 +131,7 @@ def _with_tasks(
         )
     laid_in: dict[str, Any] = {**roots}
     for registry in registries:
+        config = renamed(config, registry.types)
         types = [*types, UntypedTaskHandle]
         for operation, brought in _brought(registry).items():
             key = operation.lower()

@@ -37,19 +37,21 @@ class Registry:
     Attributes:
         tasks: Every declared task by its name.
         fields: Other names for the fields that are no task's; ``None`` leaves one out.
+        types: Other names for the types that are no task's.
         runtime: This process's runtime; made at first use.
         policy: Who may see what.
         recheck: How long somebody may watch before the policy is asked again who that is.
         schedules: What is started again and again.
     """
 
-    __slots__ = ("_kinds", "fields", "policy", "recheck", "runtime", "schedules", "tasks")
+    __slots__ = ("_kinds", "fields", "policy", "recheck", "runtime", "schedules", "tasks", "types")
 
     def __init__(
         self,
         *,
         tasks: Mapping[str, Task[..., Any]],
         fields: Mapping[str, str | None],
+        types: Mapping[str, str],
         runtime: Callable[[], Runtime],
         policy: Policy,
         recheck: timedelta,
@@ -57,6 +59,7 @@ class Registry:
     ) -> None:
         self.tasks = tasks
         self.fields = fields
+        self.types = types
         self.runtime = runtime
         self.policy = policy
         self.recheck = recheck
