@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .snapshot import Snapshot
 
 __all__ = [
     "ConfigurationError",
@@ -20,6 +23,7 @@ __all__ = [
     "TaskInputError",
     "TaskNotFoundError",
     "TaskNotRetryableError",
+    "TaskUnreadableError",
     "UnauthenticatedError",
     "UnknownUserError",
     "UploadsUnavailableError",
@@ -77,6 +81,26 @@ class TaskNotRetryableError(ClientError):
     """The run cannot be started again; the message says why."""
 
     code = "TASK_NOT_RETRYABLE"
+
+
+class TaskUnreadableError(ClientError):
+    """The record of a run cannot be read here: it is damaged, or another version of the package wrote it.
+
+    The others are not touched by it. The record expires as any other does, and ``strawberry-tasks unreadable purge`` removes it.
+
+    Attributes:
+        run_id: The run.
+        reason: What is wrong with the record, for operators.
+        legible: The run with what could be read of it; the rest is as in a run that was never started.
+    """
+
+    code = "TASK_UNREADABLE"
+
+    def __init__(self, run_id: str, reason: str, *, legible: Snapshot | None = None) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        self.legible = legible
+        super().__init__(f"The task {shown(run_id)} cannot be read: it is damaged, or of another version.")
 
 
 class TaskInputError(ClientError):

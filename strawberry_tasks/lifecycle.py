@@ -27,6 +27,7 @@ from .snapshot import Encoded, Failure, Snapshot
 from .status import TaskStatus
 from .stop import StopSignal, await_unless_stopped
 from .stores.base import Busy, Change, Claim, Store
+from .stores.records import present
 from .surroundings import Surroundings
 
 logger = logging.getLogger(__name__)
@@ -349,7 +350,7 @@ def _settle(store: Store, run: Snapshot, outcome: Outcome, reporter: ProgressRep
 
 
 def _read(store: Store, run_id: str) -> Snapshot | None:
-    return _patiently(lambda: store.read([run_id])[0], SETTLE_PATIENCE, f"The state of run {run_id}")
+    return _patiently(lambda: present(store.read([run_id])[0]), SETTLE_PATIENCE, f"The state of run {run_id}")
 
 
 def _patiently(call: Callable[[], R], patience: timedelta, what: str) -> R:

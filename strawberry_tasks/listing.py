@@ -13,6 +13,7 @@ from .runtime import Runtime
 from .snapshot import Snapshot
 from .stores.base import Page, Store
 from .stores.cursors import cursor_of
+from .stores.records import legible
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def with_present_states(runs: Sequence[Snapshot], store: Store) -> Sequence[Snap
     if not live:
         return runs
     try:
-        present = {run.id: run for run in store.read(live) if run is not None}
+        present = {run.id: run for run in legible(store.read(live))}
     except StoreUnavailableError as error:
         logger.warning("%d runs are listed as they were when they were logged: %s", len(live), error)
         return runs

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final
 from weakref import WeakValueDictionary
 
-from .snapshot import JSON, Snapshot
+from .errors import TaskUnreadableError
+from .snapshot import JSON, Snapshot, load_json
 from .status import TaskStatus
 
 KEPT: Final = 4 * 1024 * 1024
@@ -31,7 +31,7 @@ class Result:
 
     def __init__(self, text: str) -> None:
         self.size = len(text)
-        self.value: JSON = json.loads(text)
+        self.value: JSON = load_json(text)
         self._views: dict[Hashable, JSON] = {}
         self._lock = threading.Lock()
 
@@ -73,6 +73,7 @@ class Results:
 
         Raises:
             StoreUnavailableError: If the store does not answer.
+            TaskUnreadableError: If what stands there is no JSON.
         """
         if run.status is not TaskStatus.COMPLETED:
             return None
@@ -80,13 +81,15 @@ class Results:
         with self._lock:
             reading = self._reading.setdefault(key, threading.Lock())
         # Whoever comes meanwhile waits for the first one, and reads nothing.
-        with reading:
-            result = self.at_hand(run)
-            if result is None and (text := self._read(run.id)) is not None:
-                result = Result(text)
-                self._keep(key, result)
-        with self._lock:
-            self._reading.pop(key, None)
+        try:
+            with reading:
+                result = self.at_hand(run)
+                if result is None and (text := self._read(run.id)) is not None:
+                    result = _parsed(run, text)
+                    self._keep(key, result)
+        finally:
+            with self._lock:
+                self._reading.pop(key, None)
         return result
 
     def _keep(self, key: tuple[str, int], result: Result) -> None:
@@ -98,6 +101,13 @@ class Results:
             self._size += result.size
             while self._size > KEPT:
                 self._size -= self._kept.popitem(last=False)[1].size
+
+
+def _parsed(run: Snapshot, text: str) -> Result:
+    try:
+        return Result(text)
+    except (ValueError, RecursionError) as error:
+        raise TaskUnreadableError(run.id, f"result: {error}", legible=run) from error
 
 
 def _key(run: Snapshot) -> tuple[str, int]:

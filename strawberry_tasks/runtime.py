@@ -15,7 +15,7 @@ from .config import Config
 from .control import Control, Restartable
 from .coroutines import CoroutineThread
 from .dispatch import Dispatch
-from .errors import StoreUnavailableError
+from .errors import StoreUnavailableError, TaskUnreadableError
 from .hub import Hub
 from .io_threads import IoThreads
 from .keeper import Keeper
@@ -25,6 +25,7 @@ from .progress import ProgressFlusher
 from .results import Results
 from .snapshot import Snapshot
 from .stores.base import Store
+from .stores.records import present
 from .surroundings import Surroundings
 from .takeback import TakeBack
 
@@ -153,10 +154,11 @@ class Runtime:
 
         Raises:
             StoreUnavailableError: If the store does not answer, and the log does not know that the run has ended.
+            TaskUnreadableError: If its record cannot be read, and the log does not know that it has ended.
         """
         try:
-            (run,) = self.store.read([run_id])
-        except StoreUnavailableError:
+            run = present(self.store.read([run_id])[0])
+        except (StoreUnavailableError, TaskUnreadableError):
             if (past := self._find_elsewhere(run_id)) is None or not past.is_terminal:
                 raise
             return past
@@ -172,7 +174,7 @@ class Runtime:
         if elsewhere is not None and elsewhere.is_terminal:
             return elsewhere
         # It may have been sent in between.
-        (run,) = self.store.read([run_id])
+        run = present(self.store.read([run_id])[0])
         return elsewhere if run is None else run
 
     def _find_in_thread(self, run_id: str) -> Snapshot | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -162,8 +164,28 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def from_fields(texts: Mapping[str, str]) -> Snapshot:
-    """Build a snapshot from text fields; unknown names are ignored, absent ones default."""
-    return Snapshot(**{name: _DECODERS[name](text) for name, text in texts.items() if text and name in _DECODERS})
+    """Build a snapshot from text fields; unknown names are ignored, absent ones default.
+
+    Raises:
+        ValueError: If a field has another form than `to_fields` gives it, or the run has no name, queue or id; names the field.
+    """
+    try:
+        return Snapshot(**{name: _DECODERS[name](text) for name, text in texts.items() if text and name in _DECODERS})
+    except _UNDECODABLE as error:
+        legible = legible_fields(texts)
+        bad = [name for name, text in texts.items() if text and name in _DECODERS and name not in legible]
+        bad += [name for name in ("id", "name", "queue") if not texts.get(name)]
+        raise ValueError(f"{', '.join(bad)}: {error}") from error
+
+
+def legible_fields(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the attributes that can be read from text fields, some of which may be damaged."""
+    legible: dict[str, Any] = {}
+    for name, text in texts.items():
+        if text and name in _DECODERS:
+            with contextlib.suppress(*_UNDECODABLE):
+                legible[name] = _DECODERS[name](text)
+    return legible
 
 
 def result_of(text: str | None) -> str | None:
@@ -215,13 +237,23 @@ def _dump_message(message: str) -> str:
     return _cut(message, MAX_MESSAGE)
 
 
+def _refuse(constant: str) -> JSON:
+    raise ValueError(f"expected JSON, got {constant}")
+
+
+load_json = json.JSONDecoder(parse_constant=_refuse).decode
+"""Decodes JSON, and no more than that: none of the numbers that Python adds."""
+
+
 def _dump_failure(failure: Failure) -> str:
     kept = bounded(failure)
     return _dump([kept.code, kept.message, kept.exception, kept.traceback])
 
 
 def _load_failure(text: str) -> Failure:
-    code, message, exception, traceback = json.loads(text)
+    code, message, exception, traceback = load_json(text)
+    if not (isinstance(code, str) and isinstance(message, str) and {type(exception), type(traceback)} <= _TEXT_OR_NONE):
+        raise ValueError("expected the four texts of a failure")
     return Failure(code=code, message=message, exception=exception, traceback=traceback)
 
 
@@ -230,7 +262,32 @@ def _dump_words(words: Sequence[str]) -> str:
 
 
 def _load_words(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
+    words = load_json(text)
+    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise ValueError("expected a list of texts")
+    return tuple(words)
+
+
+def _load_object(text: str) -> dict[str, JSON]:
+    values = load_json(text)
+    if not isinstance(values, dict):
+        raise ValueError("expected an object")
+    return values
+
+
+def _load_int(text: str) -> int:
+    number = int(text)
+    # GraphQL's Int holds no more, and nothing counts as far.
+    if not -_MOST <= number <= _MOST:
+        raise ValueError("expected a number of 32 bits")
+    return number
+
+
+def _load_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("expected a finite number")
+    return number
 
 
 def _load_moment(text: str) -> datetime:
@@ -241,12 +298,16 @@ def _dump_moment(moment: datetime) -> str:
     return str(to_millis(moment))
 
 
+_MOST: Final = 2**31 - 1
+_TEXT_OR_NONE: Final = {str, type(None)}
+_UNDECODABLE: Final = (ValueError, TypeError, OverflowError, OSError, RecursionError)
+
 _Codec: TypeAlias = "tuple[Callable[[Any], str], Callable[[str], Any]]"
 _TEXT: Final[_Codec] = (str, str)
-_INT: Final[_Codec] = (str, int)
-_FLOAT: Final[_Codec] = (repr, float)
+_INT: Final[_Codec] = (str, _load_int)
+_FLOAT: Final[_Codec] = (repr, _load_float)
 _MOMENT: Final[_Codec] = (_dump_moment, _load_moment)
-_JSON: Final[_Codec] = (_dump, json.loads)
+_JSON: Final[_Codec] = (_dump, load_json)
 
 _CODECS: Final[dict[str, _Codec]] = {
     "id": _TEXT,
@@ -269,7 +330,7 @@ _CODECS: Final[dict[str, _Codec]] = {
     "tags": (_dump_words, _load_words),
     "priority": _INT,
     "owner": _TEXT,
-    "claims": _JSON,
+    "claims": (_dump, _load_object),
     "created_at": _MOMENT,
     "scheduled_for": _MOMENT,
     "start_by": _MOMENT,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from ..lifecycle import Work
 from ..snapshot import Snapshot
 from ..stores.base import NewRun, Store
+from ..stores.records import present
 from .base import Perform
 from .start import record_and_send
 
@@ -28,7 +29,7 @@ class SyncBackend:
         """Record and perform runs one after the other, and return how they ended."""
         started = record_and_send(store, runs, lambda run: self.send(work, run.id, queue=run.queue, delay=run.delay))
         ended = store.read([run.id for run in started])
-        return [after or before for before, after in zip(started, ended, strict=True)]
+        return [present(after) or before for before, after in zip(started, ended, strict=True)]
 
     def is_atomic(self, store: Store) -> bool:
         """Tell that it is not: to repeat it would perform the run."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from ..app import Tasks
 from ..snapshot import Snapshot
 from ..status import TaskStatus
+from ..stores.records import legible
 from ..stores.workers import WorkerInfo
 from .apps import App, app_argument
 from .output import cell, json_option, print_json, run_data
@@ -46,9 +47,9 @@ def read_overview(tasks: Tasks) -> Overview:
     """
     workers = tasks.workers()
     ids = list(dict.fromkeys(run for worker in workers for run in worker.runs))
-    runs = tasks.runtime().store.read(ids) if ids else []
+    runs = legible(tasks.runtime().store.read(ids)) if ids else []
     moment = datetime.now(UTC)
-    running = [run for run in runs if run is not None and run.status is TaskStatus.RUNNING]
+    running = [run for run in runs if run.status is TaskStatus.RUNNING]
     running.sort(key=lambda run: run.started_at or moment)
     return Overview(queues=queue_states(tasks, workers), workers=workers, running=running, moment=moment)
 

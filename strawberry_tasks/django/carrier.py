@@ -20,6 +20,7 @@ from ..errors import ConfigurationError, QueueUnavailableError, TaskInputError
 from ..lifecycle import Work
 from ..snapshot import Snapshot
 from ..stores.base import NewRun, Store
+from ..stores.records import present
 from .framework import AnyTask, BaseTaskBackend, ImmediateBackend, InvalidTaskBackend, task_backends
 from .tasks import DramatiqBackend
 
@@ -109,7 +110,7 @@ class FrameworkBackend:
         if not self.is_inline:
             return started
         ended = store.read([run.id for run in started])
-        return [after or before for before, after in zip(started, ended, strict=True)]
+        return [present(after) or before for before, after in zip(started, ended, strict=True)]
 
     def is_atomic(self, store: Store) -> bool:
         """Tell that it takes two steps: the record comes first."""

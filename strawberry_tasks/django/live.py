@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import StoreUnavailableError
+from ..snapshot import Snapshot
 from ..status import TaskStatus
 from .default import default_tasks
 from .models import TaskExecution
@@ -23,7 +24,7 @@ def refresh(rows: Iterable[TaskExecution]) -> bool:
     try:
         runs = default_tasks.runtime().store.read([row.id for row in live])
         for row, run in zip(live, runs, strict=True):
-            if run is not None and run.version > row.version:
+            if isinstance(run, Snapshot) and run.version > row.version:
                 row.take(run)
                 if run.status is TaskStatus.COMPLETED:
                     row.result = storable_result(default_tasks.runtime().read_result(run.id))

@@ -19,6 +19,7 @@ from ..snapshot import Failure, Snapshot, from_millis
 from ..status import TaskStatus
 from ..stores.base import NewRun, Page, Record, Store
 from ..stores.cursors import cursor_of, parse_cursor
+from ..stores.records import legible
 from .conf import SETTING
 from .models import TaskExecution
 from .rows import ENDED, changes, ended, new_row, record_of, storable_result
@@ -166,7 +167,7 @@ class DatabaseLog:
         self._writer.flush(patience)
 
     def _write(self, store: Store, run_ids: Sequence[str]) -> None:
-        self.write([run for run in store.read(run_ids) if run is not None], store)
+        self.write(legible(store.read(run_ids)), store)
 
     def _wanted(self, wanted: Wanted) -> QuerySet[TaskExecution]:
         rows = self.rows

@@ -13,6 +13,7 @@ from ..lifecycle import STORE_PAUSE, Attempt, begin
 from ..outcome import Verdict
 from ..runtime import Runtime
 from ..snapshot import Failure
+from ..stores.records import present
 from .carrier import FrameworkBackend
 from .conf import DjangoSettings
 from .default import default_tasks
@@ -78,7 +79,7 @@ def _attempt(message: AnyTask, run_id: str, runtime: Runtime, backend: Framework
 
 
 def _verdict(message: AnyTask, run_id: str, runtime: Runtime, backend: FrameworkBackend) -> Verdict:
-    (run,) = runtime.store.read([run_id])
+    run = present(runtime.store.read([run_id])[0])
     if run is None or run.is_terminal:
         logger.info("Skipped a message of run %s: it has ended or expired.", run_id)
         return Verdict()

@@ -15,6 +15,7 @@ from ..log import Sender
 from ..snapshot import Failure, Snapshot
 from ..status import TaskStatus
 from ..stores.base import Store
+from ..stores.records import Reading, legible
 from .models import TaskExecution
 from .rows import ENDED, LIVE, LOST, ended, sendable
 
@@ -95,7 +96,7 @@ class Tending:
         for row in batch:
             run, task = present[row.id], find(row.name)
             # The record alone does not tell that there is a message; to send one twice does no harm.
-            if row.status in ENDED or (run is not None and run.status is not TaskStatus.PENDING):
+            if row.status in ENDED or _has_begun(run):
                 sent.add(row.id)
             elif task is not None:
                 try:
@@ -122,7 +123,7 @@ class Tending:
                 break
             last = batch[-1].id
             present = store.read([row.id for row in batch])
-            self._log.write([run for run in present if run is not None], store)
+            self._log.write(legible(present), store)
             gone = [row for row, run in zip(batch, present, strict=True) if run is None]
             # One that is sent just now is there the next time.
             self._log.write([_lost(row) for row in gone if row.id in self._missing])
@@ -137,6 +138,11 @@ def prune(rows: QuerySet[TaskExecution], before: datetime) -> int:
     while ids := list(old.values_list("pk", flat=True)[:PRUNE_BATCH]):
         count += rows.filter(pk__in=ids).delete()[0]
     return count
+
+
+def _has_begun(run: Reading) -> bool:
+    # One that cannot be read was recorded, and sending it again would only meet that record.
+    return run is not None and not (isinstance(run, Snapshot) and run.status is TaskStatus.PENDING)
 
 
 def _lost(row: TaskExecution) -> Snapshot:

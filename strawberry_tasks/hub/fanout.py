@@ -9,10 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from ..errors import StoreUnavailableError
+from ..errors import StoreUnavailableError, TaskUnreadableError
 from ..outage import Outage
 from ..snapshot import Snapshot
 from ..stores.base import Confirmed, Feed
+from ..stores.records import Reading
 from .slots import Slot
 
 logger = logging.getLogger(__name__)
@@ -221,6 +222,8 @@ class Fanout:
     async def _search(self, run_id: str, topics: Sequence[_Topic]) -> None:
         try:
             state = await asyncio.to_thread(self._find_absent, run_id)
+        except TaskUnreadableError as error:
+            self._tell_all(topics, run_id, error)
         except Exception:  # Nothing is known, so nothing is told; it is read again.
             logger.exception("Run %s could not be looked for.", run_id)
         else:
@@ -253,9 +256,22 @@ class Fanout:
                 batch[run_id] = topics
         return batch
 
-    def _tell_all(self, topics: Sequence[_Topic], run_id: str, state: Snapshot | None) -> None:
+    def _tell_all(self, topics: Sequence[_Topic], run_id: str, state: Reading) -> None:
         for topic in topics:
-            self._tell(topic, run_id, state)
+            if isinstance(state, TaskUnreadableError):
+                self._refuse(topic, state)
+            else:
+                self._tell(topic, run_id, state)
+
+    def _refuse(self, topic: _Topic, error: TaskUnreadableError) -> None:
+        """Let those fail who watch this very run; whoever watches many goes on with the others."""
+        if topic.run_id is None:
+            return
+        for slot in list(topic.slots):
+            try:
+                slot.fail(error)
+            except RuntimeError:
+                self._lose(slot)
 
     def _tell(self, topic: _Topic, run_id: str, state: Snapshot | None) -> None:
         is_news = topic.remember(run_id, state)

@@ -22,6 +22,7 @@ from ..errors import (
     TaskInputError,
     TaskNotFoundError,
     TaskNotRetryableError,
+    TaskUnreadableError,
     UnauthenticatedError,
     UploadsUnavailableError,
 )
@@ -32,7 +33,14 @@ from .registry import Registry, TasksExtension
 from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
-_REFUSALS = (ObjectGoneError, TaskInputError, TaskNotFoundError, TaskNotRetryableError, UnauthenticatedError)
+_REFUSALS = (
+    ObjectGoneError,
+    TaskInputError,
+    TaskNotFoundError,
+    TaskNotRetryableError,
+    TaskUnreadableError,
+    UnauthenticatedError,
+)
 _OUTAGES = (StoreUnavailableError, QueueUnavailableError, UploadsUnavailableError)
 
 

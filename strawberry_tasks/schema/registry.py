@@ -16,7 +16,7 @@ from strawberry.types.execution import ExecutionContext
 
 from .. import _compat
 from ..contexts import keep_bound
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, TaskUnreadableError, ValueEncodingError
 from ..policy import Policy, Viewer
 from ..results import Result
 from ..runtime import Runtime
@@ -97,9 +97,12 @@ class Registry:
         if task is None or result is None or result.value is None:
             return None
         codec = task.declaration.result
-        if codec.touches_database:
-            return await off_loop(self.runtime(), codec.load, result.value, read=reader_of(info))
-        return codec.load(result.value)
+        try:
+            if codec.touches_database:
+                return await off_loop(self.runtime(), codec.load, result.value, read=reader_of(info))
+            return codec.load(result.value)
+        except ValueEncodingError as error:
+            raise TaskUnreadableError(run.id, f"result: {error}", legible=run) from error
 
     async def _read(self, run: Snapshot) -> Result | None:
         if run.status is not TaskStatus.COMPLETED:

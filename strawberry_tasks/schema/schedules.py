@@ -11,6 +11,7 @@ import strawberry
 from ..errors import UnauthenticatedError
 from ..scheduler import ScheduleView
 from ..snapshot import Snapshot
+from ..stores.records import Reading
 from .registry import off_loop, resolve
 from .types import TaskHandle
 from .visit import visit
@@ -52,12 +53,12 @@ async def _schedules(info: Info) -> list[TaskSchedule]:
     views = await off_loop(runtime, registry.schedules.views)
     runs = await off_loop(runtime, runtime.store.read, [view.last_run for view in views])
 
-    def shown(view: ScheduleView, run: Snapshot | None) -> TaskSchedule:
+    def shown(view: ScheduleView, run: Reading) -> TaskSchedule:
         return TaskSchedule(
             name=view.schedule.name,
             task=view.schedule.task,
             timing=view.schedule.timing,
-            last_run=None if run is None else registry.handle(run, viewer, info.schema),
+            last_run=registry.handle(run, viewer, info.schema) if isinstance(run, Snapshot) else None,
             last_fire_at=view.last_fire,
             next_fire_at=view.next_fire,
             is_paused=view.is_paused,

@@ -34,7 +34,7 @@ local function shrink(failure)
 end
 
 local run = look(prefix, id)
-if run.attempt ~= ARGV[3] or run.lost == run.attempt then
+if run.damaged or run.attempt ~= ARGV[3] or run.lost == run.attempt then
   return false
 end
 if run.status ~= 'RUNNING' then

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
 
+from ..errors import TaskUnreadableError
 from ..snapshot import JSON, Failure, Snapshot
+from .records import Reading
 
 
 class Fire(NamedTuple):
@@ -190,10 +192,13 @@ class Page(NamedTuple):
     """Some runs, newest first."""
 
     runs: Sequence[Snapshot]
-    """The runs; may be fewer than asked for where some have just expired."""
+    """The runs; may be fewer than asked for where some have just expired, or cannot be read."""
 
     cursor: str | None
     """Pass it as ``after`` to read on; ``None`` is the end."""
+
+    unreadable: Sequence[TaskUnreadableError] = ()
+    """What is left out, as it cannot be read."""
 
 
 class Confirmed(NamedTuple):
@@ -234,8 +239,8 @@ class Feed(Protocol):
                 closed; open another one and attach again.
         """
 
-    async def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
-        """Return the present state of each run, ``None`` where there is none."""
+    async def read(self, run_ids: Sequence[str]) -> list[Reading]:
+        """Return the present state of each run, as `Store.read` does."""
 
     async def aclose(self) -> None:
         """Close the link; harmless when it is closed already."""
@@ -245,7 +250,8 @@ class Store(Protocol):
     """Keeps each run's snapshot, applies changes one at a time, and tells the feeds.
 
     All methods are synchronous, may be called from any thread, and raise `StoreUnavailableError` when the store does not
-    answer within its timeout.
+    answer within its timeout. Those about one run raise `TaskUnreadableError` if its record is damaged, or of another version; those
+    about several leave it out.
     """
 
     def create(self, run: NewRun) -> Snapshot:
@@ -313,8 +319,8 @@ class Store(Protocol):
     def probe(self) -> None:
         """Write something that is soon gone; raise `StoreUnavailableError` if no run could be recorded now."""
 
-    def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
-        """Return the present state of each run, ``None`` where there is none."""
+    def read(self, run_ids: Sequence[str]) -> list[Reading]:
+        """Return the present state of each run, ``None`` where there is none, an error where its record cannot be read."""
 
     def result(self, run_id: str) -> str | None:
         """Return what a run has returned, as JSON text; ``None`` if there is no such run, or it is not COMPLETED.
@@ -336,6 +342,9 @@ class Store(Protocol):
         Raises:
             ValueError: If ``after`` is no cursor.
         """
+
+    def forget(self, run_id: str) -> bool:
+        """Remove a record, whatever it is, and all that it holds; return whether there was one. Meant for unreadable ones."""
 
     def schedules(self, names: Sequence[str]) -> tuple[datetime, Sequence[ScheduleState]]:
         """Return the store's time, and what it knows of schedules; from now on it knows each of them."""

@@ -13,7 +13,9 @@
 -- of its key, or the schedule has fired for that time or a later one.
 local function fire(prefix, schedule, at)
   local key = prefix .. 'schedules'
-  if tonumber(call('HGET', key, schedule) or 0) >= at then
+  -- What lies ahead of the clock was never fired.
+  local last = number(call('HGET', key, schedule)) or 0
+  if last >= at and last < now_millis() + 86400000 then
     return false
   end
   call('HSET', key, schedule, text(at))
@@ -26,9 +28,12 @@ if call('EXISTS', KEYS[1]) == 1 or (ARGV[8] ~= '' and not fire(prefix, ARGV[8], 
 end
 if ARGV[7] ~= '' then
   local holder = call('GET', ARGV[7])
-  local status = holder and call('HGET', prefix .. 'run:' .. holder, 'status')
-  if status and not is_terminal(status) then
-    return false
+  if holder then
+    local status, name, key = unpack(fields(prefix, holder, 'status', 'name', 'key'), 1, 3)
+    -- One that is in a state of another version may be live.
+    if status and not is_terminal(status) and prefix .. 'key:' .. (name or '') .. ':' .. (key or '') == ARGV[7] then
+      return false
+    end
   end
 end
 

@@ -15,8 +15,12 @@ MAX_CURSOR: Final = 2000
 
 def cursor_of(run: Snapshot) -> str:
     """Return the cursor that continues a list after this run, also once the run has expired."""
-    millis = to_millis(run.created_at) if run.created_at else 0
-    return base64.urlsafe_b64encode(f"{millis} {run.id}".encode("utf-8", "surrogatepass")).decode()
+    return cursor_at(to_millis(run.created_at) if run.created_at else 0, run.id)
+
+
+def cursor_at(millis: int, run_id: str) -> str:
+    """Return the cursor that continues a list after a run that was created so many milliseconds after the epoch."""
+    return base64.urlsafe_b64encode(f"{millis} {run_id}".encode("utf-8", "surrogatepass")).decode()
 
 
 def parse_cursor(cursor: str) -> tuple[int, str]:

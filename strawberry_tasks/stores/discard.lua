@@ -5,7 +5,7 @@
 local prefix, id = ARGV[1], ARGV[2]
 write_though_full(prefix)
 local run = look(prefix, id)
-if run.status ~= 'PENDING' or run.attempt then
+if run.damaged or run.status ~= 'PENDING' or run.attempt then
   return 0
 end
 

@@ -3,7 +3,8 @@
 -- ARGV[1]  prefix    ARGV[2]  at most so many runs
 -- ARGV[3]  ms since the epoch at which the last run seen was created, or ''    ARGV[4]  its id, or ''
 -- ARGV[5…] the names of the fields to read
--- Returns {1 if there may be more, else 0; the values of the fields of each run…}. It looks at 1000 ids at the most, so the
+-- Returns {1 if there may be more, else 0; for each run its id, its place in the index and, unless its record is no hash, the values
+-- of the fields…}. It looks at 1000 ids at the most, so the
 -- page may be empty though there are more: ask again, the ids that were in the way are gone.
 local prefix, first, seen = ARGV[1], tonumber(ARGV[2]), ARGV[4]
 local chunk, most = 100, 1000
@@ -19,13 +20,13 @@ local function read(entry, score)
   if score == seen_score and entry >= seen then
     return
   end
-  local record = call('HMGET', prefix .. 'run:' .. entry, unpack(ARGV, 5))
-  if not record[1] then
+  local record = fields(prefix, entry, unpack(ARGV, 5))
+  if not record[1] and call('EXISTS', prefix .. 'run:' .. entry) == 0 then
     gone[#gone + 1] = entry
   elseif #page > first then
     page[1] = 1
   else
-    page[#page + 1] = record
+    page[#page + 1] = {entry, score, unpack(record, 1, #ARGV - 4)}
   end
 end
 

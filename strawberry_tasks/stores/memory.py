@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from ..errors import AlreadyFiredError
-from ..snapshot import RESULT, Snapshot, result_of, to_fields
+from ..errors import AlreadyFiredError, TaskUnreadableError
+from ..snapshot import RESULT, Snapshot, result_of, to_fields, to_millis
 from ..status import TaskStatus
 from .base import (
     ALL_TOPIC,
@@ -31,10 +32,11 @@ from .base import (
     owner_topic,
     run_topic,
 )
-from .cursors import cursor_of, parse_cursor
+from .cursors import cursor_at, parse_cursor
 from .memory_feed import MemoryFeed, MemoryFeeds
 from .memory_record import MemoryRecord
 from .memory_schedules import MemorySchedules
+from .records import Reading, UnreadableLog, legible
 
 WAIT = timedelta(seconds=1)
 """When a run tries again that waits for another one to end, and was not told."""
@@ -70,6 +72,7 @@ class MemoryStore:
         self._grace_end: datetime | None = None
         self._feeds = MemoryFeeds()
         self._schedules = MemorySchedules(clock)
+        self._unreadable = UnreadableLog()
 
     def standing(self, run: NewRun) -> Snapshot | None:
         """Return the run that stands in the way of another one: of its id, or the live one of its key."""
@@ -110,7 +113,7 @@ class MemoryStore:
             )
             self._created += 1
             expires = now + LIVE_TTL + max(run.delay or timedelta(), run.expires or timedelta())
-            record = MemoryRecord(fields=fields, arguments=run.arguments, expires=expires, limit=run.limit)
+            record = MemoryRecord(id=run.id, fields=fields, arguments=run.arguments, expires=expires, limit=run.limit)
             self._records[run.id] = record
             self._publish(record)
             return record.snapshot
@@ -179,7 +182,7 @@ class MemoryStore:
             late = [record for record in self._records.values() if record.is_late(now)][:MAX_SWEPT]
             records = [Record(self._expire(record, now), record.arguments) for record in late]
             if self._pulse(now) <= now:
-                lapsed = (record for record in self._records.values() if record.lapses and record.lapses <= now)
+                lapsed = (record for record in self._records.values() if self._is_lapsed(record, now))
                 taken = list(itertools.islice(lapsed, MAX_SWEPT))
                 records += [Record(self._lose(record, now), record.arguments) for record in taken]
         return [record for record in records if record.snapshot.is_terminal]
@@ -191,10 +194,10 @@ class MemoryStore:
             if ended is None or ended.limit is None:
                 return []
             group, most = ended.limit
-            line = [record for record in self._records.values() if record.waits and not record.is_terminal]
+            line = [record for record in self._records.values() if record.waits and record.is_live]
             line = sorted((record for record in line if record.limit == ended.limit), key=lambda record: record.waits)
             first = line[: max(0, most - len(self._running(group)))]
-            return [Waiting(record.fields["id"], record.fields["queue"]) for record in first]
+            return [Waiting(record.id, record.snapshot.queue) for record in first]
 
     def cancel(self, run_id: str) -> Record | None:
         """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""
@@ -225,8 +228,8 @@ class MemoryStore:
         record = self._find(change.run_id)
         if record is None:
             return None
-        present = record.snapshot
-        if present.attempt != change.attempt or record.lost == change.attempt:
+        present = record.reading
+        if not isinstance(present, Snapshot) or present.attempt != change.attempt or record.lost == change.attempt:
             return None
         if present.status is not TaskStatus.RUNNING:
             return present.version if fields.get("status") == present.status else None
@@ -247,11 +250,13 @@ class MemoryStore:
     def probe(self) -> None:
         """Say that it takes writes."""
 
-    def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
-        """Return the present state of each run, ``None`` where there is none."""
+    def read(self, run_ids: Sequence[str]) -> list[Reading]:
+        """Return the present state of each run, ``None`` where there is none, an error where it cannot be read."""
         with self._lock:
             records = [self._find(run_id) for run_id in run_ids]
-            return [None if record is None else record.snapshot for record in records]
+            readings = [None if record is None else record.reading for record in records]
+        self._noted(readings)
+        return readings
 
     def result(self, run_id: str) -> str | None:
         """Return what a run has returned, as JSON text."""
@@ -267,12 +272,26 @@ class MemoryStore:
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
-        cursor = None if after is None else parse_cursor(after)
+        seen = None if after is None else parse_cursor(after)
         with self._lock:
             self._prune()
-            matching = [record for record in self._newest_first(cursor) if owner in {None, record.fields["owner"]}]
-            runs = [record.snapshot for record in matching[:first]]
-        return Page(runs=runs, cursor=cursor_of(runs[-1]) if runs and len(matching) > len(runs) else None)
+            matching = [record for record in self._newest_first(seen) if owner in {None, record.fields.get("owner")}]
+            page = matching[:first]
+            readings = self._noted([record.reading for record in page])
+            cursor = cursor_at(_created(page[-1]), page[-1].id) if page and len(matching) > len(page) else None
+        damaged = [reading for reading in readings if isinstance(reading, TaskUnreadableError)]
+        return Page(runs=legible(readings), cursor=cursor, unreadable=damaged)
+
+    def forget(self, run_id: str) -> bool:
+        """Remove a record, and return whether there was one."""
+        with self._lock:
+            record = self._records.pop(run_id, None)
+            if record is None:
+                return False
+            owner = record.fields.get("owner")
+            topics = [run_topic(run_id), ALL_TOPIC] + ([owner_topic(owner)] if owner else [])
+            self._feeds.tell(topics, run_id, sys.maxsize)
+            return True
 
     def schedules(self, names: Sequence[str]) -> tuple[datetime, Sequence[ScheduleState]]:
         """Return the time, and what is known of schedules."""
@@ -297,10 +316,11 @@ class MemoryStore:
 
     def _renew(self, attempt: AttemptId, now: datetime) -> Lease:
         record = self._find(attempt.run_id)
-        if record is None or record.lapses is None or record.snapshot.attempt != attempt.attempt:
+        run = None if record is None else record.reading
+        if record is None or not isinstance(run, Snapshot) or record.lapses is None or run.attempt != attempt.attempt:
             return Lease.LOST
         record.lapses, record.expires = now + self._lease, now + LIVE_TTL
-        return Lease.CANCELED if record.snapshot.cancel_requested else Lease.HELD
+        return Lease.CANCELED if run.cancel_requested else Lease.HELD
 
     def _pulse(self, now: datetime) -> datetime:
         """Return until when no attempt counts as lost: for one lease more when nobody was heard of for longer than one.
@@ -336,7 +356,7 @@ class MemoryStore:
             return None
         texts = {"name": name, "key": key}
         holders = [record for record in self._records.values() if texts.items() <= record.fields.items()]
-        return next((record for record in holders if self._find(record.fields["id"]) and not record.is_terminal), None)
+        return next((record for record in holders if self._find(record.id) and record.is_live), None)
 
     def _find(self, run_id: str) -> MemoryRecord | None:
         record = self._records.get(run_id)
@@ -356,10 +376,23 @@ class MemoryStore:
             return records
         millis, run_id = cursor
         if run_id in self._records:
-            return itertools.islice(itertools.dropwhile(lambda record: record.fields["id"] != run_id, records), 1, None)
-        return (record for record in records if int(record.fields["created_at"]) < millis)
+            return itertools.islice(itertools.dropwhile(lambda record: record.id != run_id, records), 1, None)
+        return (record for record in records if _created(record) < millis)
+
+    def _is_lapsed(self, record: MemoryRecord, now: datetime) -> bool:
+        return record.lapses is not None and record.lapses <= now and record.is_live
+
+    def _noted(self, readings: Sequence[Reading]) -> Sequence[Reading]:
+        for reading in readings:
+            self._unreadable.note(reading)
+        return readings
 
     def _publish(self, record: MemoryRecord) -> None:
         run = record.snapshot
         topics = [run_topic(run.id), ALL_TOPIC] + ([] if run.owner is None else [owner_topic(run.owner)])
         self._feeds.tell(topics, run.id, run.version)
+
+
+def _created(record: MemoryRecord) -> int:
+    run = record.reading
+    return to_millis(run.created_at) if isinstance(run, Snapshot) and run.created_at else 0

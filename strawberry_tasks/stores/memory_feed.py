@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import StoreUnavailableError
-from ..snapshot import Snapshot
 from .base import Changed, Confirmed
+from .records import Reading
 
-Read = Callable[[Sequence[str]], list[Snapshot | None]]
+Read = Callable[[Sequence[str]], list[Reading]]
 
 
 class MemoryFeed:
@@ -51,7 +51,7 @@ class MemoryFeed:
             raise StoreUnavailableError("The feed of the memory store is closed.")
         return event
 
-    async def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
+    async def read(self, run_ids: Sequence[str]) -> list[Reading]:
         """Return the present state of each run."""
         return self._read(run_ids)
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..snapshot import Snapshot, from_fields, to_fields
+from ..errors import TaskUnreadableError
+from ..snapshot import Snapshot, to_fields
 from ..status import TaskStatus
 from .base import Limit
+from .records import reading_of, snapshot_from
 
 
 @dataclass(slots=True, kw_only=True)
 class MemoryRecord:
     """What is kept of a run."""
+
+    id: str
+    """The run's id."""
 
     fields: dict[str, str]
     """As text, like in Redis: what comes out was never shared with what went in."""
@@ -40,13 +45,23 @@ class MemoryRecord:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The run's state."""
-        return from_fields(self.fields)
+        """The run's state.
+
+        Raises:
+            TaskUnreadableError: If it cannot be read.
+        """
+        return snapshot_from(self.id, self.fields)
 
     @property
-    def is_terminal(self) -> bool:
-        """Whether nothing about it will change any more."""
-        return TaskStatus(self.fields["status"]).is_terminal
+    def reading(self) -> Snapshot | TaskUnreadableError:
+        """The run's state, or why it cannot be read."""
+        return reading_of(self.id, self.fields)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something about it may change, as far as can be read."""
+        reading = self.reading
+        return isinstance(reading, Snapshot) and not reading.is_terminal
 
     def change(self, **values: object) -> None:
         """Give it a new version, with these values."""
@@ -59,7 +74,9 @@ class MemoryRecord:
 
     def is_late(self, now: datetime) -> bool:
         """Tell whether its first attempt would come too late."""
-        if not self.fields["start_by"] or self.fields["status"] != TaskStatus.PENDING:
+        if not self.fields.get("start_by") or self.fields.get("status") != TaskStatus.PENDING:
             return False
-        run = self.snapshot
+        run = self.reading
+        if isinstance(run, TaskUnreadableError):
+            return False
         return run.attempt == 0 and run.start_by is not None and run.start_by <= now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from ..errors import AlreadyFiredError
-from ..snapshot import RESULT, Snapshot, from_fields, from_millis, result_of, to_fields, to_millis
+from ..errors import AlreadyFiredError, TaskUnreadableError
+from ..snapshot import RESULT, Snapshot, from_millis, result_of, to_fields, to_millis
 from ..status import TaskStatus
 from .base import (
     EXPIRED,
@@ -31,11 +31,12 @@ from .base import (
     Waiting,
 )
 from .convoy import Convoy, Exchange
-from .cursors import cursor_of, parse_cursor
+from .cursors import parse_cursor
+from .records import Reading, UnreadableLog, legible, present
 from .redis_connections import Connections, Server, checked
 from .redis_feed import RedisFeed
 from .redis_link import client_name, redis_url
-from .redis_record import FIELDS, RECORD, record_of, small_failure, snapshot_of
+from .redis_record import FIELDS, RECORD, answered, listed, reading, record_in, record_of, small_failure
 from .redis_script import Call, Script, load_script
 
 MAX_PURGED: Final = 1000
@@ -51,7 +52,9 @@ def _load(name: str) -> Script:
     return load_script(str(__package__), "shared", name)
 
 
-_CREATE, _CLAIM, _APPLY, _DISCARD, _LIST = map(_load, ("create", "claim", "apply", "discard", "list"))
+_CREATE, _CLAIM, _APPLY, _DISCARD, _LIST, _FORGET = map(
+    _load, ("create", "claim", "apply", "discard", "list", "forget")
+)
 _RENEW, _SWEEP, _CANCEL, _WAITING = map(_load, ("renew", "sweep", "cancel", "waiting"))
 _SCHEDULES, _PAUSE = map(_load, ("schedules", "pause"))
 _LEASES: Final = (Lease.LOST, Lease.HELD, Lease.CANCELED)
@@ -76,6 +79,7 @@ class RedisStore:
         self._result_ms = result_ttl // timedelta(milliseconds=1)
         self._lease_ms = lease // timedelta(milliseconds=1)
         self._connections = Connections(self._url, client_name=client_name(namespace, "store"))
+        self._unreadable = UnreadableLog()
         self._convoy = Convoy(self._connections)
         # A renewal that first had to connect, over a slow network, could come too late.
         self._renewals = Connections(self._url, client_name=client_name(namespace, "leases"))
@@ -92,20 +96,22 @@ class RedisStore:
             answer = self._call(call, repeatable=True)
             if answer is not None:
                 return self.created(run, answer)
-            present = self.standing(run)
-            if present is not None:
-                return present
+            standing = self.standing(run)
+            if standing is not None:
+                return standing
             if run.fire is not None:
                 raise AlreadyFiredError
 
     def standing(self, run: NewRun) -> Snapshot | None:
         """Return the run that stands in the way of another one: of its id, or the live one of its key."""
-        (present,) = self.read([run.id])
-        if present is not None or run.key is None:
-            return present
+        standing = self._present(run.id)
+        if standing is not None or run.key is None:
+            return standing
         (holder,) = checked(self._connections.exchange([("GET", self._holder(run))], repeatable=True))
-        present = None if holder is None else self.read([holder])[0]
-        return None if present is None or present.is_terminal else present
+        standing = None if holder is None else self._present(holder)
+        if standing is None or standing.is_terminal or (standing.name, standing.key) != (run.name, run.key):
+            return None
+        return standing
 
     def creation(self, run: NewRun) -> Call:
         """Return the call that records a run; it may be joined with another. It answers nothing if `standing` tells why."""
@@ -134,7 +140,7 @@ class RedisStore:
     def discard(self, run_id: str) -> Snapshot | None:
         """Forget a run that no worker has claimed; any other comes back."""
         is_forgotten = self._call(_DISCARD.call([self._key(run_id)], self._prefix, run_id), repeatable=True)
-        return None if is_forgotten else self.read([run_id])[0]
+        return None if is_forgotten else self._present(run_id)
 
     def claim(self, run_id: str, *, token: str = "") -> Claim | Busy | None:
         """Start the next attempt of a run, unless it is gone, terminal, or leased to another attempt."""
@@ -147,7 +153,12 @@ class RedisStore:
             return None
         if isinstance(answer, int):
             return Busy(timedelta(milliseconds=answer))
-        return Claim(*_record(answer))
+        try:
+            return Claim(*record_of(_paired(answer), run_id))
+        except TaskUnreadableError as error:
+            self._unreadable.note(error)
+            self._give_back(error)
+            raise
 
     def renew(self, attempts: Sequence[AttemptId]) -> list[Lease]:
         """Lease attempts anew, and tell what became of each."""
@@ -173,18 +184,18 @@ class RedisStore:
         has_more = 1
         while has_more:
             has_more, *records = self._call(call)
-            ended += map(_record, records)
+            ended += self._readable(records)
         return ended
 
     def waiting(self, run_id: str) -> list[Waiting]:
         """Return the runs that may start now that this one has ended."""
-        words = self._call(_WAITING.call([self._key(run_id)], self._prefix), repeatable=True)
+        words = self._call(_WAITING.call([self._key(run_id)], self._prefix, run_id), repeatable=True)
         return [Waiting(*pair) for pair in zip(words[::2], words[1::2], strict=True)]
 
     def cancel(self, run_id: str) -> Record | None:
         """Ask for a run to stop, and return it as it is now; ``None`` if there is no such run."""
         call = _CANCEL.call([self._key(run_id)], self._prefix, run_id, self._result_ms, *RECORD)
-        return record_of(self._call(call, repeatable=True))
+        return record_in(run_id, self._call(call, repeatable=True))
 
     def apply(self, changes: Sequence[Change]) -> list[int | None]:
         """Apply each change on its own, and return the new versions, ``None`` where refused."""
@@ -194,30 +205,28 @@ class RedisStore:
         for position, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
                 answers[position] = self._call(calls[position], repeatable=True)
-            elif isinstance(answer, Exception):
-                raise answer
-        return answers
+        return checked(answers)
 
     def probe(self) -> None:
         """Write something that is soon gone."""
         checked(self._connections.exchange([("SET", f"{self._prefix}probe", "", "PX", 1000)], repeatable=True))
 
-    def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
-        """Return the present state of each run, ``None`` where there is none."""
+    def read(self, run_ids: Sequence[str]) -> list[Reading]:
+        """Return the present state of each run, ``None`` where there is none, an error where it cannot be read."""
         rows = self._connections.exchange(
             [("HMGET", self._key(run_id), *FIELDS) for run_id in run_ids], repeatable=True
         )
-        return [snapshot_of(row) for row in checked(rows)]
+        return [self._noted(reading(run_id, row)) for run_id, row in zip(run_ids, rows, strict=True)]
 
     def result(self, run_id: str) -> str | None:
         """Return what a run has returned, as JSON text."""
-        (text,) = checked(self._connections.exchange([("HGET", self._key(run_id), RESULT)], repeatable=True))
-        return result_of(text)
+        (answer,) = self._connections.exchange([("HGET", self._key(run_id), RESULT)], repeatable=True)
+        return result_of(answered(run_id, answer))
 
     def load(self, run_id: str) -> Record | None:
         """Return a run with its arguments, ``None`` if there is no such run."""
-        (row,) = checked(self._connections.exchange([("HMGET", self._key(run_id), *RECORD)], repeatable=True))
-        return record_of(row)
+        (row,) = self._connections.exchange([("HMGET", self._key(run_id), *RECORD)], repeatable=True)
+        return record_in(run_id, row)
 
     def list(self, *, owner: str | None, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
@@ -225,9 +234,15 @@ class RedisStore:
         call = _LIST.call([self._index(owner)], self._prefix, first, millis, run_id, *FIELDS)
         while True:
             has_more, *rows = self._call(call, repeatable=True)
-            runs = [run for row in rows if (run := snapshot_of(row))]
-            if runs or not has_more:
-                return Page(runs=runs, cursor=cursor_of(runs[-1]) if has_more else None)
+            entries = [listed(row) for row in rows]
+            runs = legible(self._noted(entry.reading) for entry in entries)
+            damaged = [entry.reading for entry in entries if isinstance(entry.reading, TaskUnreadableError)]
+            if entries or not has_more:
+                return Page(runs=runs, cursor=entries[-1].cursor if has_more else None, unreadable=damaged)
+
+    def forget(self, run_id: str) -> bool:
+        """Remove a record, whatever it is, and all that it holds; return whether there was one."""
+        return bool(self._call(_FORGET.call([self._key(run_id)], self._prefix, run_id), repeatable=True))
 
     def schedules(self, names: Sequence[str]) -> tuple[datetime, Sequence[ScheduleState]]:
         """Return the server's time, and what is known of schedules."""
@@ -244,7 +259,7 @@ class RedisStore:
 
     def feed(self) -> RedisFeed:
         """Make a feed; it connects when told to."""
-        return RedisFeed(self._url, namespace=self._namespace, key=self._key)
+        return RedisFeed(self._url, namespace=self._namespace, key=self._key, unreadable=self._unreadable)
 
     def close(self) -> None:
         """Give back connections; the store can be used again and reconnects."""
@@ -278,6 +293,27 @@ class RedisStore:
             raise answer
         return answer
 
+    def _present(self, run_id: str) -> Snapshot | None:
+        return present(self.read([run_id])[0])
+
+    def _give_back(self, error: TaskUnreadableError) -> None:
+        """End an attempt that was claimed, of a run that cannot be performed here; it uses up no retry."""
+        run = error.legible
+        if run is not None and run.attempt:
+            values = {"status": TaskStatus.RETRYING, "given_back": run.given_back + 1}
+            self.apply([Change(run_id=run.id, attempt=run.attempt, values=values, delay=timedelta())])
+
+    def _noted(self, reading: Reading) -> Reading:
+        self._unreadable.note(reading)
+        return reading
+
+    def _readable(self, records: Iterable[Sequence[str]]) -> Iterator[Record]:
+        for words in records:
+            try:
+                yield record_of(_paired(words))
+            except TaskUnreadableError as error:
+                self._unreadable.note(error)
+
     def _key(self, run_id: str) -> str:
         return f"{self._prefix}run:{run_id}"
 
@@ -305,9 +341,8 @@ def _new_values(run: NewRun) -> dict[str, Any]:
     }
 
 
-def _record(words: Sequence[str]) -> Record:
-    texts = dict(zip(words[::2], words[1::2], strict=True))
-    return Record(snapshot=from_fields(texts), arguments=texts["arguments"])
+def _paired(words: Sequence[str]) -> Mapping[str, str]:
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def _flat(texts: Mapping[str, str]) -> Iterable[str]:

@@ -12,9 +12,10 @@ import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionInterface
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
-from .redis_link import AWAY, CONNECTION_OPTIONS, address, away, encode, is_away
+from .redis_link import CONNECTION_OPTIONS, address, encode, ours
 
 Command: TypeAlias = "tuple[str | int | float | bytes, ...]"
 """The words of a command."""
@@ -60,9 +61,9 @@ class Connections:
         self._pid = os.getpid()
 
     def exchange(self, commands: Sequence[Command], *, repeatable: bool) -> list[Any]:
-        """Send commands, and return the answer to each; an error of the server is an answer.
+        """Send commands, and return the answer to each; an error of the server is an answer, and one of ours.
 
-        That it takes no writes is a `StoreUnavailableError` as the answer.
+        That it does not know a script is a `NoScriptError`.
 
         Args:
             commands: What to send.
@@ -85,10 +86,10 @@ class Connections:
                 connection.disconnect()  # type: ignore[no-untyped-call]
                 self.close()
             return self._exchange(self._make(), commands)
-        except AWAY as error:
+        except (redis.RedisError, OSError) as error:
             # Whatever has cut this one off without a word may have done so to those that are idle: the next try gets a new one.
             self.close()
-            raise away(self.address, error) from error
+            raise ours(self.address, error) from error
 
     def exchange_each(self, batches: Iterable[Sequence[Command]]) -> Iterator[list[Any]]:
         """Send batches of commands over a connection of its own, and return the answers to each.
@@ -108,8 +109,8 @@ class Connections:
                     yield [self._answer(connection) for _ in range(sent.popleft())]
             while sent:
                 yield [self._answer(connection) for _ in range(sent.popleft())]
-        except AWAY as error:
-            raise away(self.address, error) from error
+        except (redis.RedisError, OSError) as error:
+            raise ours(self.address, error) from error
         finally:
             connection.disconnect()  # type: ignore[no-untyped-call]
 
@@ -141,10 +142,10 @@ class Connections:
     def _answer(self, connection: ConnectionInterface) -> Any:
         try:
             return connection.read_response()
+        except NoScriptError as error:
+            return error
         except redis.ResponseError as error:
-            if not is_away(error):
-                return error
-            refusal = away(self.address, error)
+            refusal = ours(self.address, error)
             refusal.__cause__ = error
             return refusal
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -11,13 +12,16 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ..errors import StoreUnavailableError
-from ..snapshot import Snapshot
 from .base import Changed, Confirmed
-from .redis_link import CONNECTION_OPTIONS, TIMEOUT, address, client_name, encode, unavailable
-from .redis_record import FIELDS, snapshot_of
+from .records import Reading, UnreadableLog
+from .redis_link import CONNECTION_OPTIONS, TIMEOUT, address, client_name, encode, ours, unavailable
+from .redis_record import FIELDS, reading
 
 QUIET: Final = 2.0
 """Seconds of silence after which the server is asked whether it is there; it then has `redis_link.TIMEOUT` to answer."""
+
+_ANY_VERSION: Final = sys.maxsize
+"""What is taken for the version in a notice that does not tell it: the run is read then."""
 
 
 class RedisFeed:
@@ -29,13 +33,15 @@ class RedisFeed:
         url: Where the server is.
         namespace: The prefix of every key and channel.
         key: Tells the key of a run's record.
+        unreadable: Tells of records that cannot be read.
     """
 
-    def __init__(self, url: str, *, namespace: str, key: Callable[[str], str]) -> None:
+    def __init__(self, url: str, *, namespace: str, key: Callable[[str], str], unreadable: UnreadableLog) -> None:
         self._url = url
         self._namespace = namespace
         self._prefix = f"{namespace}:"
         self._key = key
+        self._unreadable = unreadable
         self._connection: AbstractConnection | None = None
         self._reader: redis.asyncio.Redis | None = None
         self._address = ""
@@ -66,15 +72,16 @@ class RedisFeed:
             if event is not None:
                 return event
 
-    async def read(self, run_ids: Sequence[str]) -> list[Snapshot | None]:
-        """Return the present state of each run."""
+    async def read(self, run_ids: Sequence[str]) -> list[Reading]:
+        """Return the present state of each run, ``None`` where there is none, an error where it cannot be read."""
         if self._reader is None:
             raise self._closed()
         with unavailable(self._address):
             async with self._reader.pipeline(transaction=False) as pipeline:
                 for run_id in run_ids:
                     pipeline.hmget(encode(self._key(run_id)), FIELDS)
-                return [snapshot_of(row) for row in await pipeline.execute()]
+                rows = await pipeline.execute(raise_on_error=False)
+        return [self._reading(run_id, row) for run_id, row in zip(run_ids, rows, strict=True)]
 
     async def aclose(self) -> None:
         """Close the link."""
@@ -109,6 +116,11 @@ class RedisFeed:
         with unavailable(self._address):
             await connection.send_command(*words)
 
+    def _reading(self, run_id: str, row: Any) -> Reading:
+        read = reading(run_id, ours(self._address, row) if isinstance(row, Exception) else row)
+        self._unreadable.note(read)
+        return read
+
     def _event(self, answer: Any) -> Confirmed | Changed | None:
         if not isinstance(answer, list) or not isinstance(answer[1], str):
             return None
@@ -116,10 +128,7 @@ class RedisFeed:
         topic = channel.removeprefix(self._prefix)
         if kind == "subscribe":
             return Confirmed(topic)
-        if kind == "message":
-            run_id, _, version = rest[0].rpartition(" ")
-            return Changed(topic=topic, run_id=run_id, version=int(version))
-        return None
+        return _changed(topic, str(rest[0])) if kind == "message" else None
 
     def _pool(self, role: str) -> redis.asyncio.ConnectionPool:
         return redis.asyncio.ConnectionPool.from_url(
@@ -131,3 +140,12 @@ class RedisFeed:
 
     def _closed(self) -> StoreUnavailableError:
         return StoreUnavailableError("The feed of the task store is closed.")
+
+
+def _changed(topic: str, notice: str) -> Changed | None:
+    """Read a notice; of one in a form of another version, what it says of a run that the topic names: that there is news."""
+    words = notice.split(" ")
+    if len(words) > 1 and words[1].isdecimal():
+        return Changed(topic=topic, run_id=words[0], version=int(words[1]))
+    kind, _, run_id = topic.partition(":")
+    return Changed(topic=topic, run_id=run_id, version=_ANY_VERSION) if kind == "run" else None

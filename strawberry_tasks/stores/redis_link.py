@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,17 +10,31 @@ from typing import Any, Final
 
 from redis import exceptions
 
-from ..errors import StoreUnavailableError
+from ..errors import StoreUnavailableError, TaskUnreadableError
+from .records import unreadable
 
 TIMEOUT: Final = 1.0
 """Seconds that connecting may take, and each answer."""
+
+UNREADABLE: Final = "UNREADABLE "
+"""What scripts answer, with the run's id, when they cannot go by what stands in its record."""
+
+
+def _lenient(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Let half of a surrogate pair pass, which must not keep a task from ending; read what is no UTF-8 as U+FFFD."""
+    try:
+        return codecs.lookup_error("surrogatepass")(error)
+    except UnicodeDecodeError as damage:
+        return damage.object[damage.start :].decode("utf-8", "replace"), len(damage.object)
+
+
+codecs.register_error("strawberry_tasks.lenient", _lenient)
 
 CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
     "socket_timeout": TIMEOUT,
     "socket_connect_timeout": TIMEOUT,
     "decode_responses": True,
-    # Python text may hold half of a surrogate pair, which must not keep a task from ending.
-    "encoding_errors": "surrogatepass",
+    "encoding_errors": "strawberry_tasks.lenient",
     # One shape of answers with every version of redis-py, whose default changes.
     "protocol": 2,
 }
@@ -65,20 +80,28 @@ def encode(text: str) -> bytes:
 
 @contextmanager
 def unavailable(server: str) -> Iterator[None]:
-    """Turn the errors of a server that is away, or takes no writes, into ours."""
+    """Turn the errors of a server into ours."""
     try:
         yield
-    except (*AWAY, exceptions.ResponseError) as error:
-        if not is_away(error):
-            raise
-        raise away(server, error) from error
+    except (exceptions.RedisError, OSError) as error:
+        raise ours(server, error) from error
 
 
-def is_away(error: Exception) -> bool:
-    """Tell whether an error means that the server is away, or takes no writes, and not that we asked for something odd."""
-    return isinstance(error, AWAY) or _REFUSALS.search(str(error)) is not None
+class WrongTypeError(StoreUnavailableError):
+    """There is a key of another type where one of ours should be."""
 
 
-def away(server: str, error: Exception) -> StoreUnavailableError:
-    """Make ours of one of the errors in `AWAY`."""
-    return StoreUnavailableError(f"The task store at {server} does not answer: {error}")
+def ours(server: str, error: Exception) -> StoreUnavailableError | TaskUnreadableError:
+    """Make one of our errors of one of the server's, whose text is for operators alone.
+
+    Args:
+        server: How messages name it.
+        error: What it has answered, or how it did not.
+    """
+    text = str(error)
+    if isinstance(error, AWAY) or _REFUSALS.search(text) is not None:
+        return StoreUnavailableError(f"The task store at {server} does not answer: {text}")
+    if isinstance(error, exceptions.ResponseError) and text.startswith(UNREADABLE):
+        return unreadable(text.removeprefix(UNREADABLE), "expected a known status, and numbers where there are none")
+    kind = WrongTypeError if "WRONGTYPE " in text else StoreUnavailableError
+    return kind(f"The task store at {server} has refused a request: {text}")

@@ -62,8 +62,9 @@ class Call(NamedTuple):
 
 
 def load_script(package: str, *names: str) -> Script:
-    """Read the parts of a script, files of that package without their ``.lua``."""
-    return Script("\n".join((files(package) / f"{name}.lua").read_text(encoding="utf-8") for name in names))
+    """Read the parts of a script, files of that package without their ``.lua``; ``call.lua`` comes before them."""
+    parts = [files(__package__) / "call.lua", *(files(package) / f"{name}.lua" for name in names)]
+    return Script("\n".join(part.read_text(encoding="utf-8") for part in parts))
 
 
 @lru_cache

@@ -8,8 +8,9 @@ write_though_full(prefix)
 local answers = {}
 for i = 4, #ARGV, 2 do
   local key = prefix .. 'run:' .. ARGV[i]
-  local status, attempt, canceled = unpack(call('HMGET', key, 'status', 'attempt', 'cancel_requested'))
-  if status == 'RUNNING' and attempt == ARGV[i + 1] then
+  local it = fields(prefix, ARGV[i], 'status', 'attempt', 'cancel_requested', 'version')
+  local status, attempt, canceled, version = it[1], it[2], it[3], it[4]
+  if status == 'RUNNING' and attempt == ARGV[i + 1] and number(version) then
     hold(prefix, ARGV[i], lease, ttl)
     keep(key, ttl)
     answers[#answers + 1] = canceled == '1' and 2 or 1

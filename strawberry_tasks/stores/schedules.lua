@@ -4,11 +4,16 @@
 -- ARGV[1]  how long that is remembered when nobody asks, ms    ARGV[2]  prefix    ARGV[3…] their names
 -- Returns the time, then the last fire and 1 or 0 of each in turn, all times in ms since the epoch.
 write_though_full(ARGV[2])
-local now = millis(now_micros())
-local answer = {now}
+local now = now_millis()
+local answer = {text(now)}
 for i = 3, #ARGV do
-  call('HSETNX', KEYS[1], ARGV[i], now)
-  table.insert(answer, call('HGET', KEYS[1], ARGV[i]))
+  local last = number(call('HGET', KEYS[1], ARGV[i]))
+  if not last or last < 0 or last > now + 86400000 then
+    -- It was never asked for, or what is remembered is no time of ours.
+    last = now
+    call('HSET', KEYS[1], ARGV[i], text(now))
+  end
+  table.insert(answer, text(last))
   table.insert(answer, call('SISMEMBER', KEYS[2], ARGV[i]))
 end
 keep(KEYS[1], tonumber(ARGV[1]))

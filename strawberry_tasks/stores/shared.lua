@@ -1,4 +1,4 @@
--- What every script begins with. A run's record is a hash, {prefix}run:{id}: the text fields of a snapshot, and `arguments`.
+-- What every script of the store begins with. A run's record is a hash, {prefix}run:{id}: the text fields of a snapshot, and `arguments`.
 -- Its id stands in two sorted sets by the microsecond of its creation: {prefix}runs, and {prefix}owner:{owner} if it has one.
 -- While it is RUNNING, {prefix}leases, a sorted set, tells the millisecond at which its attempt is lost unless it renews that.
 -- {prefix}kept, a sorted set, holds each run and its owner, by the millisecond until which its record is kept at least.
@@ -8,8 +8,6 @@
 -- those that wait for one of them to end, by the microsecond since which they do. Their fields `limit_group` and `limit` are known
 -- to the scripts only, as are `token`, of the claim that began the attempt, and `lost`, the attempt that was lost last.
 
-local call = redis.call
-
 -- Microseconds since the epoch by the server's clock, exact as a double until the year 2255. It stands still during a script.
 local micros
 local function now_micros()
@@ -18,10 +16,6 @@ local function now_micros()
     micros = time[1] * 1000000 + time[2]
   end
   return micros
-end
-
-local function text(number)
-  return string.format('%.0f', number)
 end
 
 local function millis(micros)
@@ -58,6 +52,21 @@ local function is_terminal(status)
   return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED'
 end
 
+local function is_live(status)
+  return status == 'PENDING' or status == 'RUNNING' or status == 'RETRYING'
+end
+
+-- Reads fields of a record, which is nobody's to mend: of one that is no hash there are none.
+local function fields(prefix, id, ...)
+  local it = redis.pcall('HMGET', prefix .. 'run:' .. id, ...)
+  return it.err and {damaged = true} or it
+end
+
+-- What a script answers that cannot go by a record.
+local function unreadable(run)
+  return redis.error_reply('UNREADABLE ' .. run.id)
+end
+
 -- Lets a key live for so many milliseconds more at least, give or take a minute, which spares most calls a write.
 local function keep(key, ttl)
   if call('PTTL', key) < ttl - 60000 then
@@ -89,18 +98,27 @@ local function purge(prefix, most)
   local due = call('ZRANGEBYSCORE', kept, '-inf', millis(now), 'LIMIT', 0, most)
   for _, entry in ipairs(due) do
     local id, owner = string.match(entry, '^(%S+) (.*)$')
-    local left = call('PTTL', prefix .. 'run:' .. id)
-    if left > 0 then
+    local left = id and call('PTTL', prefix .. 'run:' .. id)
+    if left == -1 then
+      -- It would stay for ever.
+      left = 86400000
+      call('PEXPIRE', prefix .. 'run:' .. id, text(left))
+    end
+    if left and left > 0 then
       keep_until(prefix, id, owner, now + left * 1000)
     else
-      gone[#gone + 1], entries[#entries + 1] = id, entry
-      if owner ~= '' then
+      entries[#entries + 1] = entry
+      -- A member that is none of ours names no run.
+      gone[#gone + 1] = id
+      if id and owner ~= '' then
         call('ZREM', prefix .. 'owner:' .. owner, id)
       end
     end
   end
   if #gone > 0 then
     call('ZREM', prefix .. 'runs', unpack(gone))
+  end
+  if #entries > 0 then
     call('ZREM', kept, unpack(entries))
   end
   return #due
@@ -116,17 +134,24 @@ local function announce(prefix, id, owner, version)
   end
 end
 
--- What the scripts go by, of a run; false for what its record does not have.
+-- What the scripts go by, of a run; false for what its record does not have. It is damaged if they cannot go by that: it may be of
+-- a version that knows more. Then nothing is to be done to it.
 local function look(prefix, id)
-  local it = call(
-    'HMGET', prefix .. 'run:' .. id,
+  local it = fields(
+    prefix, id,
     'status', 'version', 'attempt', 'owner', 'token', 'lost', 'cancel_requested',
     'name', 'key', 'start_by', 'scheduled_for', 'limit_group', 'limit'
   )
+  local status, version, attempt, group, limit = it[1], it[2], it[3], it[12], number(it[13])
+  local is_known = is_live(status) or is_terminal(status)
+  local damaged = it.damaged
+    or (is_known and not (number(version) and (not attempt or number(attempt)) and (not group or limit)))
+    or (not is_known and (status or version or it[8]))
+    or (it[9] and not it[8]) or (it[10] and not number(it[10]))
   return {
-    id = id, record = prefix .. 'run:' .. id,
-    status = it[1], version = it[2], attempt = it[3], owner = it[4], token = it[5], lost = it[6], canceled = it[7] == '1',
-    name = it[8], key = it[9], start_by = it[10], scheduled_for = it[11], group = it[12], limit = tonumber(it[13]),
+    id = id, record = prefix .. 'run:' .. id, damaged = damaged,
+    status = status, version = version, attempt = attempt, owner = it[4], token = it[5], lost = it[6], canceled = it[7] == '1',
+    name = it[8], key = it[9], start_by = it[10], scheduled_for = it[11], group = group, limit = limit,
   }
 end
 
@@ -195,31 +220,34 @@ end
 -- worker that came back as late as it was told to, and would wait for ever.
 local function grace_end(prefix, lease, ttl, renews)
   local key, now = prefix .. 'pulse', now_millis()
-  local heard, grace, begun, renewed = unpack(call('HMGET', key, 'heard', 'grace', 'begun', 'renewed'))
+  local it = call('HMGET', key, 'heard', 'grace', 'begun', 'renewed')
+  local heard, grace, begun, renewed = number(it[1]), number(it[2]) or 0, number(it[3]), number(it[4]) or 0
+  -- No grace is as long as a day.
+  grace = grace < now + 86400000 and grace or 0
   local silence = heard and now - heard or 0
-  local is_lone = begun and tonumber(heard) < tonumber(grace) and tonumber(renewed or 0) <= tonumber(begun)
+  local is_lone = begun and heard and heard < grace and renewed <= begun
   if silence > math.max(lease / 2, math.min(lease, 1500)) and not is_lone then
     local wait = silence > lease and lease or lease / 2
-    grace = text(math.max(tonumber(grace or 0), math.floor(now + wait)))
+    grace = math.max(grace, math.floor(now + wait))
     call('HSET', key, 'begun', text(now))
-    call('HSET', key, 'grace', grace)
+    call('HSET', key, 'grace', text(grace))
   end
   if renews then
     call('HSET', key, 'renewed', text(now))
   end
   call('HSET', key, 'heard', text(now))
   keep(key, ttl)
-  return tonumber(grace or 0)
+  return grace
 end
 
 -- Takes a RUNNING run from an attempt whose lease has lapsed, and returns its new status.
 local function lose(prefix, run, live_ttl, result_ttl, failure)
-  local retries, given_back = unpack(call('HMGET', run.record, 'max_retries', 'given_back'))
+  local retries, given_back = unpack(fields(prefix, run.id, 'max_retries', 'given_back'), 1, 2)
   if run.canceled then
     finish(prefix, run, result_ttl, 'status', 'CANCELED', 'lost', run.attempt)
     return 'CANCELED'
   end
-  if run.attempt - (tonumber(given_back) or 0) > (tonumber(retries) or 0) then
+  if (run.attempt or 0) - (number(given_back) or 0) > (number(retries) or 0) then
     finish(prefix, run, result_ttl, 'status', 'FAILED', 'lost', run.attempt, 'failure', failure)
     return 'FAILED'
   end

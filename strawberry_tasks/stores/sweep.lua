@@ -10,11 +10,15 @@ local prefix, lease = ARGV[1], tonumber(ARGV[2])
 local live_ttl, result_ttl = tonumber(ARGV[3]), tonumber(ARGV[4])
 write_though_full(prefix)
 local now, most = now_millis(), tonumber(ARGV[7])
+-- So many ms later one is looked at again that cannot be read: another version may come, or its record expire.
+local ASIDE = 10000
 local ended = {purge(prefix, ARGV[8]) == tonumber(ARGV[8]) and 1 or 0}
 
 for _, id in ipairs(call('ZRANGEBYSCORE', KEYS[2], '-inf', text(now), 'LIMIT', 0, most)) do
   local run = look(prefix, id)
-  if run.status == 'PENDING' then
+  if run.damaged then
+    call('ZADD', KEYS[2], text(now + ASIDE), id)
+  elseif run.status == 'PENDING' then
     expire(prefix, run, result_ttl, ARGV[6])
     ended[#ended + 1] = call('HGETALL', run.record)
   else
@@ -27,7 +31,10 @@ if grace_end(prefix, lease, live_ttl) > now then
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, most)) do
   local run = look(prefix, id)
-  if run.status ~= 'RUNNING' then
+  if run.damaged then
+    leave(prefix, run)
+    call('ZADD', KEYS[1], text(now + ASIDE), id)
+  elseif run.status ~= 'RUNNING' then
     call('ZREM', KEYS[1], id)
   elseif is_terminal(lose(prefix, run, live_ttl, result_ttl, ARGV[5])) then
     ended[#ended + 1] = call('HGETALL', run.record)

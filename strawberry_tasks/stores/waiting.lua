@@ -1,11 +1,12 @@
 -- Find the runs that may start now that another one has ended, of those that are limited together.
 -- KEYS[1]  {prefix}run:{id}    the record of the one that has ended
--- ARGV[1]  prefix
+-- ARGV[1]  prefix    ARGV[2]  its id
 -- Returns the id and the queue of each, in turn.
 local prefix = ARGV[1]
-local group, limit = unpack(call('HMGET', KEYS[1], 'limit_group', 'limit'))
+local group, limit = unpack(fields(prefix, ARGV[2], 'limit_group', 'limit'), 1, 2)
 local answer = {}
-if not group or group == '' then
+limit = number(limit)
+if not group or group == '' or not limit then
   return answer
 end
 
@@ -15,8 +16,8 @@ while free > 0 do
   local gone = 0
   answer = {}
   for _, id in ipairs(ids) do
-    local status, queue = unpack(call('HMGET', prefix .. 'run:' .. id, 'status', 'queue'))
-    if status == 'PENDING' or status == 'RETRYING' then
+    local status, queue = unpack(fields(prefix, id, 'status', 'queue'), 1, 2)
+    if queue and (status == 'PENDING' or status == 'RETRYING') then
       answer[#answer + 1] = id
       answer[#answer + 1] = queue
     else

@@ -168,10 +168,15 @@ def test_answers_without_a_class(answer: str) -> None:
         raise redis.ResponseError(answer)
 
 
-def test_errors_of_our_own_stay() -> None:
-    """A script that is wrong is no outage."""
-    with pytest.raises(redis.ResponseError, match="READONLY"), unavailable("here"):
+def test_what_is_no_outage_is_one_of_our_errors_too() -> None:
+    """It says so to operators, and clients read nothing of it."""
+    with (
+        pytest.raises(StoreUnavailableError, match=r"at here has refused a request: .*READONLY") as caught,
+        unavailable("here"),
+    ):
         raise redis.ResponseError("wrong number of arguments: READONLY")
+
+    assert "READONLY" not in caught.value.message
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from strawberry_tasks.status import TaskStatus
 
 texts = st.text(min_size=1)
 moments = st.integers(0, 253402300799000).map(from_millis)
+counts = st.integers(0, 2**31 - 1)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | numbers | st.text(),
@@ -27,9 +28,9 @@ snapshots = st.builds(
     name=texts,
     queue=texts,
     status=st.sampled_from(TaskStatus),
-    version=st.integers(0),
-    attempt=st.integers(0),
-    max_retries=st.integers(0),
+    version=counts,
+    attempt=counts,
+    max_retries=counts,
     progress=numbers,
     progress_current=st.none() | numbers,
     progress_total=st.none() | numbers,
