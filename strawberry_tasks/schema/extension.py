@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
-from inspect import isclass
 from typing import Any
 
 import strawberry
@@ -15,7 +14,6 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
 from ..errors import (
-    ConfigurationError,
     ObjectGoneError,
     QueueUnavailableError,
     StoreUnavailableError,
@@ -29,7 +27,7 @@ from ..errors import (
 from .mutations import MutationTask
 from .names import build, renamed
 from .outages import OutageLog
-from .registry import Registry, TasksExtension
+from .registry import Registry, registries_of, the_only
 from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
@@ -132,24 +130,16 @@ def _with_tasks(
     """Return a schema's arguments with what its extensions bring."""
     config = config or StrawberryConfig()
     extensions = tuple(extensions)
-    registries = _registries(extensions)
-    if len(registries) > 1:
-        raise ConfigurationError(
-            f"extensions: expected the extension of one Tasks, got those of {len(registries)}. Declare the tasks of a schema on one."
-        )
+    registries = registries_of(extensions)
     laid_in: dict[str, Any] = {**roots}
-    for registry in registries:
+    if registries:
+        registry = the_only(registries)
         config = renamed(config, registry.types)
         types = [*types, UntypedTaskHandle]
         for operation, brought in _brought(registry).items():
             key = operation.lower()
             laid_in[key] = lay_in(roots[key], operation, brought, config=config)
     return {**laid_in, "types": types, "extensions": extensions, "config": config}
-
-
-def _registries(extensions: Iterable[Any]) -> list[Registry]:
-    kinds = [extension if isclass(extension) else type(extension) for extension in extensions]
-    return [kind.registry for kind in kinds if issubclass(kind, TasksExtension)]
 
 
 def _brought(registry: Registry) -> dict[Operation, list[BroughtField]]:

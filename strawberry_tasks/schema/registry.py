@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -26,6 +28,8 @@ from ..status import TaskStatus
 from ..task import Task
 from .rows import reader_of
 from .types import Origin, TaskHandle, UntypedTaskHandle, handle_values
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,6 +122,10 @@ class Registry:
         return kinds[key]
 
 
+_REGISTRIES: WeakKeyDictionary[BaseSchema, dict[Registry, None]] = WeakKeyDictionary()
+"""The registries of each schema that has executed an operation, as its extensions have brought them."""
+
+
 class TasksExtension(SchemaExtension):
     """Marks a schema as one with tasks; `Tasks.extension` is a subclass of it with its own registry."""
 
@@ -131,6 +139,7 @@ class TasksExtension(SchemaExtension):
     @execution_context.setter
     def execution_context(self, execution_context: ExecutionContext) -> None:
         self._execution_context = execution_context
+        _REGISTRIES.setdefault(execution_context.schema, {})[self.registry] = None
         keep_bound(execution_context.context)
 
 
@@ -138,15 +147,48 @@ def registry_of(info: strawberry.Info[Any, Any]) -> Registry:
     """Find the registry of the schema that executes an operation.
 
     Raises:
-        ConfigurationError: If the schema has no tasks.
+        ConfigurationError: If the schema has no tasks, or those of several `Tasks`.
     """
-    for extension in info.schema.extensions:
-        kind = extension if inspect.isclass(extension) else type(extension)
-        if issubclass(kind, TasksExtension):
-            return kind.registry
-    raise ConfigurationError(
-        "extensions: expected tasks.extension among the schema's extensions, found none. Write Schema(…, extensions=[tasks.extension])."
-    )
+    registries = list(_REGISTRIES.get(info.schema, ()))
+    if not registries:
+        raise ConfigurationError(
+            "extensions: expected tasks.extension among the schema's extensions, found none. Write Schema(…, extensions=[tasks.extension])."
+        )
+    return the_only(registries)
+
+
+def the_only(registries: Sequence[Registry]) -> Registry:
+    """Return the one registry of a schema.
+
+    Raises:
+        ConfigurationError: If there are several.
+    """
+    if len(registries) > 1:
+        raise ConfigurationError(
+            f"extensions: expected the extension of one Tasks, got those of {len(registries)}. Declare the tasks of a schema on one."
+        )
+    return registries[0]
+
+
+def registries_of(extensions: Iterable[Any]) -> list[Registry]:
+    """Return the registries that a schema's extensions will bring.
+
+    Whoever makes extensions anew for each operation, as `lambda: tasks.extension()` does, is asked for one.
+    """
+    kinds = map(_kind, extensions)
+    return list({kind.registry: None for kind in kinds if issubclass(kind, TasksExtension)})
+
+
+def _kind(extension: Any) -> type:
+    while isinstance(extension, partial):
+        extension = extension.func
+    if not inspect.isclass(extension) and not isinstance(extension, SchemaExtension):
+        try:
+            extension = extension()
+        except Exception:
+            logger.debug("What %r makes is not known before the first operation.", extension, exc_info=True)
+            return object
+    return extension if inspect.isclass(extension) else type(extension)
 
 
 def _known(kind: type[TaskHandle], schema: BaseSchema) -> tuple[type[TaskHandle], str] | None:
