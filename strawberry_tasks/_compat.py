@@ -13,13 +13,25 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
-from graphql import FieldNode, GraphQLScalarType, SelectionSetNode, get_named_type, is_abstract_type
+from graphql import (
+    FieldNode,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLUnionType,
+    SelectionSetNode,
+    get_named_type,
+    is_abstract_type,
+)
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.file_uploads import Upload
 from strawberry.parent import StrawberryParent
 from strawberry.relay import GlobalID, Node
 from strawberry.scalars import ID, JSON
+from strawberry.schema import Schema
 from strawberry.schema.name_converter import NameConverter
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
 from strawberry.types.arguments import StrawberryArgumentAnnotation
 from strawberry.types.auto import StrawberryAuto
@@ -31,6 +43,7 @@ from strawberry.types.base import (
     StrawberryTypeVar,
     get_object_definition,
 )
+from strawberry.types.cast import get_strawberry_type_cast
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import UNRESOLVED, StrawberryField
 from strawberry.types.fields.resolver import Parameter
@@ -43,6 +56,7 @@ from strawberry.types.union import StrawberryUnion
 from strawberry.types.unset import UNSET
 
 __all__ = [
+    "DEFAULT_NAMES",
     "DEFAULT_SCALAR_REGISTRY",
     "ID",
     "JSON",
@@ -53,6 +67,7 @@ __all__ = [
     "Maybe",
     "Parameter",
     "ScalarSource",
+    "Schema",
     "Some",
     "StrawberryAuto",
     "StrawberryEnumDefinition",
@@ -67,14 +82,17 @@ __all__ = [
     "Upload",
     "argument_name",
     "argument_type",
+    "cast_target",
+    "definition_of",
     "enum_names",
     "evaluate",
     "field_key",
     "field_source",
     "field_type",
     "get_object_definition",
+    "graphql_type",
     "info_of",
-    "is_guarded",
+    "is_possible",
     "is_private",
     "lazy_target",
     "named_argument",
@@ -82,6 +100,8 @@ __all__ = [
     "private_type",
     "resolve",
     "scalar_definition",
+    "scalar_registry",
+    "served_field",
     "subclasses",
     "subfield",
     "type_name",
@@ -91,7 +111,8 @@ __all__ = [
 ScalarSource: TypeAlias = "ScalarDefinition | ScalarWrapper | GraphQLScalarType"
 """What a ``scalar_map`` may hold, and what GraphQL itself brings."""
 
-_NAMES = NameConverter()
+DEFAULT_NAMES = NameConverter()
+"""How types and fields are called where no schema says otherwise."""
 
 
 def evaluate(annotation: object, namespace: Mapping[str, object]) -> Any:
@@ -173,17 +194,44 @@ def _declaring_class(name: str, cls: type) -> type:
 
 def field_key(field: StrawberryField) -> str:
     """Return the field's name in GraphQL."""
-    return _NAMES.from_field(field)
+    return DEFAULT_NAMES.from_field(field)
 
 
 def type_name(definition: StrawberryObjectDefinition) -> str:
     """Return the type's name in GraphQL, which for a generic one includes its arguments."""
-    return _NAMES.from_object(definition)
+    return DEFAULT_NAMES.from_object(definition)
 
 
-def is_guarded(field: StrawberryField) -> bool:
-    """Tell whether reading the field in GraphQL runs permissions or other extensions."""
-    return bool(field.extensions or field.permission_classes)
+def graphql_type(schema: Schema, name: str) -> GraphQLNamedType | None:
+    """Return the type of a schema that is served under a name."""
+    return schema._schema.get_type(name)
+
+
+def definition_of(type_: GraphQLNamedType) -> object:
+    """Return what Strawberry has made a served type of."""
+    return type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+
+
+def served_field(type_: GraphQLNamedType, name: str) -> StrawberryField | None:
+    """Return a field of a served type; None if something else than Strawberry resolves it, such as a visitor of the schema."""
+    served: Any = getattr(type_, "fields", {}).get(name)
+    if served is None or getattr(served.resolve, "__module__", None) != GraphQLCoreConverter.__module__:
+        return None
+    field = served.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    return field if isinstance(field, StrawberryField) and not hasattr(served.resolve, "__wrapped__") else None
+
+
+def is_possible(schema: Schema, abstract: str, name: str) -> bool:
+    """Tell whether a type may stand where a union or an interface does; a schema without those has no say."""
+    type_, member = graphql_type(schema, abstract), graphql_type(schema, name)
+    if not isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+        return True
+    return isinstance(member, GraphQLObjectType) and schema._schema.is_sub_type(type_, member)
+
+
+def scalar_registry(schema: Schema) -> Mapping[object, ScalarSource]:
+    """Return the scalars of a schema by the types that they show."""
+    return schema.schema_converter.scalar_registry
 
 
 def enum_names(definition: StrawberryEnumDefinition) -> dict[str, str]:
@@ -248,6 +296,11 @@ def value_class(definition: StrawberryObjectDefinition) -> type:
     while definition.concrete_of is not None and definition.concrete_of.is_graphql_generic:
         definition = definition.concrete_of
     return definition.origin
+
+
+def cast_target(value: object) -> type | None:
+    """Return the type that ``strawberry.cast`` has said a value is shown as."""
+    return get_strawberry_type_cast(value)
 
 
 def subclasses(cls: type) -> Iterator[type]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, get_args, get_origin
+
+from graphql import GraphQLScalarType
+from strawberry.types.scalar import ScalarDefinition
 
 from .._compat import (
     DEFAULT_SCALAR_REGISTRY,
+    ID,
     JSON,
     LazyType,
     ScalarSource,
@@ -21,7 +25,6 @@ from .._compat import (
     is_private,
     lazy_target,
     scalar_definition,
-    subclasses,
     type_name,
     value_class,
 )
@@ -35,6 +38,9 @@ from .objects import Member, complete_object
 from .refusals import describe, refuse
 from .scalars import BUILTIN, custom_scalar, enum_shape, upload_shape
 from .shape import Shape, incomplete
+from .shown_rows import publish_rows
+from .shown_scalars import any_shown, carried, publish_enum, publish_scalar
+from .stand_ins import implementation_of, implementations
 from .untyped import lenient_json, strict_json
 
 __all__ = ["Builder", "is_open"]
@@ -55,7 +61,6 @@ class Builder:
         self.output = output
         self.has_models = False
         self.has_uploads = False
-        self.has_hidden = False
         self._where = where
         self._scalar_map = scalar_map
         self._objects: dict[tuple[type, str], Shape] = {}
@@ -79,14 +84,14 @@ class Builder:
         if isinstance(type_, StrawberryUnion) and self.output:
             return self._union(type_, at)
         if isinstance(type_, StrawberryEnumDefinition):
-            return enum_shape(type_)
+            return self._enum(type_)
         return self._scalar(type_, at) or (also and also(type_)) or self._class(type_, at)
 
     def row(self, type_: object) -> Shape | None:
         """Return the shape of a Django model's rows; pass it as ``also`` where one may stand."""
         if not is_model(type_):
             return None
-        self.has_models = self.has_hidden = True
+        self.has_models = True
         return row_shape(type_)
 
     def finish(self) -> None:
@@ -100,6 +105,12 @@ class Builder:
     def refuse(self, type_: object, at: str = "", why: str = "") -> TaskDeclarationError:
         """Make the error that refuses a type."""
         return refuse(self._where, at, type_, output=self.output, why=why)
+
+    def _enum(self, definition: StrawberryEnumDefinition) -> Shape:
+        shape = enum_shape(definition, by_value=self.output)
+        if self.output:
+            publish_enum(shape, definition)
+        return shape
 
     def _container(self, type_: StrawberryOptional | StrawberryList, inner: Shape) -> Shape:
         if isinstance(type_, StrawberryMaybe):
@@ -126,7 +137,7 @@ class Builder:
     def _scalar(self, type_: Any, at: str) -> Shape | None:
         own = scalar_definition(type_, self._scalar_map)
         if own is not None:
-            return custom_scalar(own)
+            return self._custom_scalar(type_, own)
         if type_ is JSON:
             return lenient_json() if self.output else strict_json()
         if type_ is Upload:
@@ -134,8 +145,26 @@ class Builder:
         definition = scalar_definition(type_, DEFAULT_SCALAR_REGISTRY)
         make = BUILTIN.get(type_) if definition is None or type_ in BUILTIN else None
         if make is not None:
-            return make()
-        return None if definition is None else custom_scalar(definition)
+            return self._built_in_scalar(type_, make(), definition)
+        return None if definition is None else self._custom_scalar(type_, definition)
+
+    def _custom_scalar(self, type_: object, definition: ScalarDefinition | GraphQLScalarType) -> Shape:
+        if not self.output:
+            return custom_scalar(definition)
+        shape = carried(definition)
+        publish_scalar(shape, type_, definition, is_leaf=False)
+        return shape
+
+    def _built_in_scalar(
+        self, type_: object, strict: Shape, definition: ScalarDefinition | GraphQLScalarType | None
+    ) -> Shape:
+        if not self.output:
+            return strict
+        # Global ids are shown as `ID`, though Strawberry has a scalar for them.
+        serialize = (definition or DEFAULT_SCALAR_REGISTRY[ID]).serialize
+        shape = any_shown(type_, strict, serialize)
+        publish_scalar(shape, type_, definition, is_leaf=True)
+        return shape
 
     def _upload(self, type_: object, at: str) -> Shape:
         if self.output:
@@ -162,8 +191,9 @@ class Builder:
             if model is None:
                 self._plain_object(key, definition)
             else:
-                self.has_models = self.has_hidden = True
-                self._objects[key] = row_shape(model, shown_as=cls, typename=type_name(definition))
+                self.has_models = True
+                row = self._objects[key] = row_shape(model, shown_as=cls, typename=type_name(definition))
+                publish_rows(row, model, definition)
         return self._objects[key]
 
     def _plain_object(self, key: tuple[type, str], definition: StrawberryObjectDefinition) -> None:
@@ -174,17 +204,16 @@ class Builder:
         except TaskDeclarationError:
             del self._objects[key]
             raise
-        complete_object(shape, cls, members, typename=type_name(definition), one_of=definition.is_one_of)
+        complete_object(shape, cls, members, definition)
 
     def _member(self, field: Field) -> Member:
-        self.has_hidden = self.has_hidden or field.guarded
         return Member(
             name=field.name,
             key=field.key,
             shape=self._field_shape(field) if field.exposed else self._private_shape(field),
             default=field.default(),
             required=field.required,
-            shown=not field.guarded,
+            field=field.exposed,
         )
 
     def _field_shape(self, field: Field) -> Shape:
@@ -219,7 +248,7 @@ class Builder:
             return None if None in types else types
 
         def build(types: list[Any]) -> Shape:
-            return union_shape(describe(union), dict(self._arm(type_, at) for type_ in types))
+            return union_shape(describe(union), union, dict(self._arm(type_, at) for type_ in types))
 
         return self._postponed.shape(
             describe(union),
@@ -236,19 +265,17 @@ class Builder:
 
     def _interface(self, definition: StrawberryObjectDefinition, at: str) -> Shape:
         # Which types implement it is known only when a value comes.
-        self.has_models = self.has_hidden = True
+        self.has_models = True
 
         def of_value(value: object) -> tuple[str, Shape] | None:
-            found = get_object_definition(type(value)) or _shown_by(definition.origin, type(value))
-            if found is None or found.is_interface or not issubclass(found.origin, definition.origin):
-                return None
-            return type_name(found), self._object(found)
+            found = implementation_of(definition, value)
+            return (type_name(found), self._object(found)) if found else None
 
         def of_name(name: str) -> Shape | None:
-            found = next((type_ for type_ in _implementations(definition.origin) if type_name(type_) == name), None)
+            found = next((type_ for type_ in implementations(definition) if type_name(type_) == name), None)
             return self._object(found) if found else None
 
-        return interface_shape(definition.name, of_value, of_name)
+        return interface_shape(definition, of_value, of_name)
 
 
 def is_open(type_: object) -> bool:
@@ -256,15 +283,3 @@ def is_open(type_: object) -> bool:
     if type_ in (Any, object, JSON, dict, list) or get_origin(type_) in (dict, Mapping):
         return True
     return get_origin(type_) is list and all(is_open(argument) for argument in get_args(type_))
-
-
-def _implementations(interface: type) -> Iterator[StrawberryObjectDefinition]:
-    for cls in subclasses(interface):
-        definition = get_object_definition(cls)
-        if definition is not None and definition.origin is cls and not definition.is_interface:
-            yield definition
-
-
-def _shown_by(interface: type, model: type) -> StrawberryObjectDefinition | None:
-    """Return the implementation that shows a Django model's rows."""
-    return next((found for found in _implementations(interface) if shown_model(found.origin) is model), None)

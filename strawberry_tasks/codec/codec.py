@@ -23,6 +23,7 @@ from ..snapshot import JSON
 from .build import Builder, is_open
 from .models import is_model
 from .rows import Place, Reader, read_rows
+from .schema_view import WITHOUT_SCHEMA, SchemaView
 from .shape import Files, MismatchError, Shape
 from .untyped import UNSET_MARK, lenient_json
 
@@ -118,17 +119,21 @@ class Codec:
         if self._builder.has_uploads and data != UNSET_MARK:
             yield from self._shape.uploads(data)
 
-    def publish(self, data: JSON) -> JSON:
-        """Leave out of dumped data what GraphQL would not show to everybody who sees the object.
+    def publish(self, data: JSON, view: SchemaView = WITHOUT_SCHEMA) -> JSON:
+        """Turn dumped data into what a schema shows of it to everybody who sees it.
 
-        That is ``strawberry.Private`` fields, which travel too, and fields with permissions or other extensions. Data that
-        does not fit the declared type is left out altogether, since nobody knows what to hide in it.
+        Of objects that is the fields which are known to be plain, as the schema calls them; see `is_plain`. Data that does
+        not fit the declared type is left out altogether, since nobody knows what to hide in it.
+
+        Args:
+            data: The JSON.
+            view: How the schema shows results.
         """
+        if data is None:
+            return None
         self._builder.finish()
-        if not self._builder.has_hidden:
-            return data
         try:
-            return self._shape.publish(data)
+            return None if self._shape.hidden(view) else self._shape.publish(data, view)
         except MismatchError:
             return None
 

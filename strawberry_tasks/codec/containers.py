@@ -9,6 +9,7 @@ from .._compat import Some
 from ..snapshot import JSON
 from .models import from_queryset, queryset_of
 from .rows import LEFT_OUT, Found, Path, Replace
+from .schema_view import SchemaView
 from .shape import Files, MismatchError, Shape, collect
 
 __all__ = ["list_shape", "maybe_shape", "optional_shape"]
@@ -28,8 +29,9 @@ def optional_shape(inner: Shape) -> Shape:
         dump=dump,
         load=load,
         uploads=lambda data: () if data is None else inner.uploads(data),
-        publish=lambda data: None if data is None else inner.publish(data),
         rows=lambda data, path, replace: None if data is None else inner.rows(data, path, replace),
+        publish=lambda data, view: None if data is None else inner.publish(data, view),
+        hidden=inner.hidden,
     )
 
 
@@ -80,16 +82,14 @@ def list_shape(inner: Shape, *, any_iterable: bool) -> Shape:
             raise MismatchError(f"list[{inner.name}]", data)
         return _load_items(inner, data, files)
 
-    def publish(data: JSON) -> JSON:
-        return [inner.publish(item) for item in data] if isinstance(data, list) else None
-
     return Shape(
         name=f"list[{inner.name}]",
         dump=dump,
         load=load,
         uploads=lambda data: collect(inner, data) if isinstance(data, list) else (),
         rows=_rows_of_items(inner),
-        publish=publish,
+        publish=lambda data, view: _publish_items(inner, data, view),
+        hidden=inner.hidden,
     )
 
 
@@ -105,6 +105,12 @@ def _rows_of_items(inner: Shape) -> Callable[[JSON, Path, Replace], Any]:
 
 def _is_items(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | Mapping)
+
+
+def _publish_items(inner: Shape, data: JSON, view: SchemaView) -> JSON:
+    if not isinstance(data, list):
+        raise MismatchError(f"list[{inner.name}]", data)
+    return [inner.publish(item, view) for item in data]
 
 
 def _dump_items(inner: Shape, items: Iterable[object], files: Files | None) -> list[JSON]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any, NamedTuple
 
 from .._compat import (
@@ -13,7 +13,6 @@ from .._compat import (
     field_key,
     field_source,
     field_type,
-    is_guarded,
     is_private,
     private_type,
 )
@@ -36,6 +35,9 @@ class Field(NamedTuple):
     filled: bool
     """Whether the class itself fills in what is missing, as a pydantic model does."""
 
+    key: str
+    """Its name in JSON: as in GraphQL by default, and one that GraphQL can't have if it is private."""
+
     @property
     def name(self) -> str:
         """The attribute."""
@@ -45,16 +47,6 @@ class Field(NamedTuple):
     def place(self) -> str:
         """Where an error about it happened."""
         return f"field {self.name!r} of {self.owner.name}"
-
-    @property
-    def key(self) -> str:
-        """Its name in JSON: as in GraphQL, and one that GraphQL can't have if it is private."""
-        return field_key(self.exposed) if self.exposed else f"private.{self.name}"
-
-    @property
-    def guarded(self) -> bool:
-        """Whether GraphQL does not show it to everybody who sees the object."""
-        return self.exposed is None or is_guarded(self.exposed)
 
     @property
     def required(self) -> bool:
@@ -96,10 +88,21 @@ def fields_of(definition: StrawberryObjectDefinition, cls: type) -> Iterator[Fie
     """
     exposed = {field.python_name: field for field in definition.fields}
     plain = dataclasses.is_dataclass(cls)
+    taken: set[str] = set()
     for own in dataclasses.fields(cls) if plain else definition.fields:
         field = exposed.get(own.name)
         if getattr(field or own, "base_resolver", None) is not None:
             continue
         if field is not None and is_private(field_type(field, definition)):
             field = None  # Under postponed evaluation Strawberry itself notices that only when it builds the schema.
-        yield Field(owner=definition, own=own, exposed=field, filled=not plain)
+        key = _key(own.name, field, taken)
+        taken.add(key)
+        yield Field(owner=definition, own=own, exposed=field, filled=not plain, key=key)
+
+
+def _key(name: str, exposed: StrawberryField | None, taken: Set[str]) -> str:
+    if exposed is None:
+        return f"private.{name}"
+    key = field_key(exposed)
+    # Two fields of one name in GraphQL may have two in a schema that names otherwise.
+    return f"other.{name}" if key in taken else key

@@ -55,4 +55,5 @@ def _follow(shape: Shape, target: Callable[[], Shape]) -> None:
     shape.load = lambda data, files: target().load(data, files)
     shape.uploads = lambda data: target().uploads(data)
     shape.rows = lambda data, path, replace: target().rows(data, path, replace)
-    shape.publish = lambda data: target().publish(data)
+    shape.publish = lambda data, view: target().publish(data, view)
+    shape.hidden = lambda view: target().hidden(view)

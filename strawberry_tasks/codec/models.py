@@ -51,7 +51,6 @@ def row_shape(model: Any, *, shown_as: Any = None, typename: str | None = None) 
         dump=rows.dump,
         load=rows.load,
         rows=rows.replace,
-        publish=rows.publish,
         accepts=lambda value: isinstance(value, model),
     )
 
@@ -97,12 +96,6 @@ class _Rows:
             return Found(replace(self._row_in(data), path))
         except MismatchError:
             return data
-
-    def publish(self, data: JSON) -> JSON:
-        """Keep the database from clients."""
-        if not isinstance(data, dict):
-            return data
-        return {name: data[name] for name in ("__typename", "pk") if name in data}
 
     def _dump_row(self, row: Any) -> JSON:
         if row.pk is None or row._state.adding:

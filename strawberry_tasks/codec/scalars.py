@@ -193,16 +193,24 @@ def custom_scalar(definition: ScalarDefinition | GraphQLScalarType) -> Shape:
     return Shape(name=name, dump=dump, load=load)
 
 
-def enum_shape(definition: StrawberryEnumDefinition) -> Shape:
-    """Make the shape of an enum: members travel under their GraphQL names."""
+def enum_shape(definition: StrawberryEnumDefinition, *, by_value: bool) -> Shape:
+    """Make the shape of an enum: members travel under their GraphQL names.
+
+    Args:
+        definition: What Strawberry knows of it.
+        by_value: Whether a member's value, as a database has it, will do as well as the member.
+    """
     cls: Any = definition.wrapped_cls
     names = enum_names(definition)
     members = {graphql: cls[python] for python, graphql in names.items()}
 
     def dump(value: object) -> JSON:
-        if not isinstance(value, cls) or not isinstance(value, Enum) or value.name not in names:
-            raise MismatchError(cls.__name__, value)
-        return names[value.name]
+        if isinstance(value, cls) and isinstance(value, Enum) and value.name in names:
+            return names[value.name]
+        for item in definition.values if by_value else ():
+            if value is not None and item.value == value:
+                return item.name
+        raise MismatchError(cls.__name__, value)
 
     def load(data: Any) -> object:
         try:

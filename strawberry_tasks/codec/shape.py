@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
+from .._compat import StrawberryObjectDefinition
 from ..snapshot import JSON
 from .rows import Path, Replace
+from .schema_view import SchemaView
 
-__all__ = ["Dump", "Files", "Load", "MismatchError", "Shape", "as_is", "collect", "incomplete", "no_rows", "no_uploads"]
+__all__ = [
+    "Dump", "Files", "Load", "MismatchError", "Shape", "as_is", "collect", "incomplete", "no_rows", "no_uploads", "shown",
+]  # fmt: skip
 
 
 class Files(Protocol):
@@ -73,9 +77,14 @@ def no_rows(data: JSON, _path: Path, _replace: Replace) -> Any:
     return data
 
 
-def as_is(data: JSON) -> JSON:
-    """Hide nothing: what most types do."""
+def as_is(data: JSON, _view: SchemaView) -> JSON:
+    """Show what is there: what JSON does."""
     return data
+
+
+def shown(_view: SchemaView) -> bool:
+    """Hide nothing: what most types do."""
+    return False
 
 
 @dataclass(slots=True, eq=False)
@@ -98,8 +107,14 @@ class Shape:
     uploads: Callable[[JSON], Iterable[str]] = no_uploads
     """Find the keys of the uploads in the JSON."""
 
-    publish: Callable[[JSON], JSON] = as_is
-    """Leave out of the JSON what GraphQL would not show to everybody."""
+    publish: Callable[[JSON, SchemaView], JSON] = as_is
+    """Turn the JSON into what a schema shows of it to everybody; raises `MismatchError`."""
+
+    hidden: Callable[[SchemaView], bool] = shown
+    """Tell whether a schema may keep all values of the type from somebody."""
+
+    definition: StrawberryObjectDefinition | None = None
+    """What Strawberry knows of an object type."""
 
     rows: Callable[[JSON, Path, Replace], Any] = no_rows
     """Return the JSON with something else in the place of each row of a Django model."""

@@ -110,7 +110,7 @@ async def _events(who: Visit, run: Snapshot, known: int | None, heartbeat: timed
 
 
 async def _dump(who: Visit, run: Snapshot) -> str:
-    values = {**who.registry.values(run, who.viewer), "result": await who.registry.result(run)}
+    values = {**who.registry.values(run, who.viewer), "result": await who.registry.result(run, None)}
     named = {to_camel_case(name): value for name, value in values.items()}
     return json.dumps(named, default=_plain, ensure_ascii=False, separators=(",", ":"))
 

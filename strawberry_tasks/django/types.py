@@ -105,10 +105,9 @@ class TaskExecution:
     @strawberry_django.field(
         only=["name", "result"], description="What the task returned, as JSON; null until COMPLETED."
     )  # type: ignore[untyped-decorator]
-    def result(self: Row) -> JSON | None:
-        """Return the result without the fields that its type hides."""
-        task = default_tasks.registry.tasks.get(self.name)
-        return None if task is None else cast("JSON", task.declaration.result.publish(self.result))
+    def result(self: Row, info: Info) -> JSON | None:
+        """Return what the schema shows of the result."""
+        return cast("JSON", default_tasks.registry.shown_result(self.name, self.result, info.schema))
 
     @strawberry_django.field(
         only=["failure_code", "failure_message"],

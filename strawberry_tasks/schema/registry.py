@@ -17,6 +17,7 @@ from strawberry.schema.base import BaseSchema
 from strawberry.types.execution import ExecutionContext
 
 from .. import _compat
+from ..codec import WITHOUT_SCHEMA, SchemaView
 from ..contexts import keep_bound
 from ..errors import ConfigurationError, TaskUnreadableError, ValueEncodingError
 from ..policy import Policy, Viewer
@@ -48,7 +49,7 @@ class Registry:
         schedules: What is started again and again.
     """
 
-    __slots__ = ("_kinds", "fields", "policy", "recheck", "runtime", "schedules", "tasks", "types")
+    __slots__ = ("_kinds", "_views", "fields", "policy", "recheck", "runtime", "schedules", "tasks", "types")
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class Registry:
         self.schedules = schedules
         # Per schema, the type of each task's handles and its name there.
         self._kinds: WeakKeyDictionary[BaseSchema, dict[str, tuple[type[TaskHandle], str]]] = WeakKeyDictionary()
+        self._views: WeakKeyDictionary[BaseSchema, SchemaView] = WeakKeyDictionary()
 
     def handle(self, run: Snapshot, viewer: Viewer, schema: BaseSchema) -> TaskHandle:
         """Show a run to a viewer who may see it."""
@@ -77,7 +79,7 @@ class Registry:
         kind, name = self._handle_kind(task, schema)
         origin = Origin(
             type_name=name,
-            result=lambda: resolve(self.result(run)),
+            result=lambda: resolve(self.result(run, schema)),
             output=lambda info: resolve(self._output(task, run, info)),
         )
         return kind(origin=origin, **self.values(run, viewer))
@@ -89,12 +91,32 @@ class Registry:
         """
         return handle_values(run, internals=self.policy.may_see_internals(viewer, run))
 
-    async def result(self, run: Snapshot) -> JSON:
-        """Return what everybody may see of a run's result who may see the run, as JSON."""
+    async def result(self, run: Snapshot, schema: BaseSchema | None) -> JSON:
+        """Return what everybody may see of a run's result who may see the run, as JSON.
+
+        Args:
+            run: The run.
+            schema: The schema as which they see it; None where there is none, as over plain HTTP.
+        """
         task = self.tasks.get(run.name)
-        # What nobody here can tell the hidden fields of is not shown at all.
         result = None if task is None else await self._read(run)
-        return None if task is None or result is None else result.view(task, task.declaration.result.publish)
+        if result is None:
+            return None
+        return result.view((task, self._view(schema)), lambda data: self.shown_result(run.name, data, schema))
+
+    def shown_result(self, name: str, data: JSON, schema: BaseSchema | None) -> JSON:
+        """Return what everybody may see of a task's stored result; see `result`."""
+        task = self.tasks.get(name)
+        # What nobody here can tell the guarded fields of is not shown at all.
+        return None if task is None else task.declaration.result.publish(data, self._view(schema))
+
+    def _view(self, schema: BaseSchema | None) -> SchemaView:
+        if schema is None:
+            return WITHOUT_SCHEMA
+        view = self._views.get(schema)
+        if view is None:
+            view = self._views[schema] = SchemaView(schema)
+        return view
 
     async def _output(self, task: Task[..., Any] | None, run: Snapshot, info: strawberry.Info[Any, Any]) -> object:
         result = None if task is None else await self._read(run)
