@@ -18,7 +18,6 @@ django_application = cast("ASGIApp", get_asgi_application())
 from django.conf import settings  # noqa: E402 - what follows wants Django set up
 
 from sample_app import supplier  # noqa: E402
-from sample_app.shop.report_files import FOLDER  # noqa: E402
 from sample_app.shop.schema import schema  # noqa: E402
 from strawberry_tasks.django.asgi import with_websockets  # noqa: E402
 
@@ -26,12 +25,10 @@ static = StaticFiles(
     directory=Path(__file__).parent / "shop" / "static",
     packages=[(package, "static") for package in ("django.contrib.admin", "strawberry_tasks.django")],
 )
-reports = StaticFiles(directory=Path(settings.MEDIA_ROOT, FOLDER), check_dir=False)
 
 http = Starlette(
     routes=[
         Mount(settings.STATIC_URL.rstrip("/"), static),
-        Mount(f"{settings.MEDIA_URL.rstrip('/')}/{FOLDER}", reports),
         Mount("/supplier", routes=supplier.routes),
         Mount("/", django_application),
     ]

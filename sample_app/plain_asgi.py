@@ -13,11 +13,17 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO, cast
+from urllib.parse import urlsplit
 
 import httpx
 import strawberry
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.asgi import GraphQL
 from strawberry.file_uploads import Upload
 
@@ -31,6 +37,8 @@ from strawberry_tasks import Schema, TaskContext, Tasks
 
 DATABASE = Path(os.environ.get("PLAIN_DATABASE") or Path(__file__).parent / "var" / "plain.sqlite3")
 SUPPLIER_URL = os.environ.get("SUPPLIER_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/supplier"
+
+HOSTS = (os.environ.get("ALLOWED_HOSTS") or "localhost,127.0.0.1").split(",")
 
 tasks = Tasks(os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0", namespace="plain")
 
@@ -142,6 +150,28 @@ class Query:
         return count
 
 
+class OwnPagesOnly:
+    """Refuses what a browser sends on behalf of another site: an upload is a form, which needs no permission to cross.
+
+    Args:
+        app: What answers the rest.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request whose ``Origin`` is not its ``Host``."""
+        if scope["type"] in {"http", "websocket"}:
+            headers = Headers(scope=scope)
+            origin = headers.get("origin")
+            if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+                # To a websocket that is not open yet it is an answer of HTTP as well.
+                await PlainTextResponse("Another site's page may not ask this.", 403)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 graphql: GraphQL[object, None] = GraphQL(
     Schema(query=Query, extensions=[tasks.extension]), multipart_uploads_enabled=True
 )
@@ -150,5 +180,7 @@ app = Starlette(
         Route("/graphql", graphql, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", graphql),
         Mount("/supplier", routes=supplier.routes),
-    ]
+    ],
+    # Nobody signs in here, so that whoever reaches this server may use it; a page of another site in somebody's browser may not.
+    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS), Middleware(OwnPagesOnly)],
 )

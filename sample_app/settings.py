@@ -9,7 +9,7 @@ import dj_database_url
 
 VAR = Path(os.environ.get("SAMPLE_APP_VAR") or Path(__file__).parent / "var")
 """Where the database and the files are kept, unless the environment says otherwise."""
-VAR.mkdir(parents=True, exist_ok=True)
+VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DEBUG = os.environ.get("DEBUG", "1").lower() not in {"", "0", "false", "no"}
 SECRET_KEY = os.environ.get("SECRET_KEY") or "for-the-demo-on-this-machine-alone"
@@ -72,12 +72,14 @@ USE_TZ = True
 STATIC_URL = "/static/"
 MEDIA_URL = "/files/"
 MEDIA_ROOT = VAR / "files"
+PRIVATE = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+"""Files are for this user's processes, and not for whoever else uses the machine."""
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": PRIVATE},
     # What visitors upload is for the worker's eyes, and never served.
     "uploads": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": VAR / "uploads", "file_permissions_mode": 0o600},
+        "OPTIONS": {"location": VAR / "uploads", **PRIVATE},
     },
 }
 

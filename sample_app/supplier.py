@@ -55,7 +55,7 @@ async def stock(request: Request) -> JSONResponse:
     provider = PROVIDERS.get(key)
     if provider is None or not page.isdecimal() or not 1 <= int(page) <= PAGES:
         return JSONResponse({"error": "no such provider or page"}, 404)
-    sync = request.headers.get("x-sync", "")
+    sync = request.headers.get("x-sync", "")[:64]
     await asyncio.sleep(provider.seconds * (3 if int(page) % 10 == 0 else 1))
     if _is_busy(provider, (key, sync, int(page))):
         return JSONResponse({"error": "busy"}, 503, {"Retry-After": "0.3"})

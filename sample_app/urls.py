@@ -24,6 +24,7 @@ urlpatterns = [
     path("graphql", ensure_csrf_cookie(graphql), name="graphql"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("strawberry_tasks.django.urls")),
+    path("files/reports/<uuid:run_id>/<str:name>", views.report_file, name="report-file"),
     path("samples/<slug:kind>.csv", views.sample_csv, name="sample-csv"),
     path("sign-in/", views.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),

@@ -21,12 +21,24 @@ FOLDER = "reports"
 def keep(run_id: str, name: str, content: bytes) -> ReportFile:
     """Keep a file of a run, instead of one of that name that an earlier attempt made.
 
-    The run's id makes the address unguessable, as it does for a run that nobody owns.
+    Its address is that of `views.report_file`, which gives it to those who may see the run.
     """
     path = f"{FOLDER}/{run_id}/{name}"
     default_storage.delete(path)
     kept = default_storage.save(path, ContentFile(content))
     return ReportFile(url=default_storage.url(kept), name=name, size=len(content))
+
+
+def read(run_id: str, name: str) -> bytes | None:
+    """Return a file of a run, None if there is none of that name."""
+    folder = f"{FOLDER}/{run_id}"
+    # Not by what the name may mean to a file system.
+    if not default_storage.exists(folder) or name not in default_storage.listdir(folder)[1]:
+        return None
+    with contextlib.suppress(FileNotFoundError), default_storage.open(f"{folder}/{name}") as file:
+        content: bytes = file.read()
+        return content
+    return None
 
 
 def remove_expired() -> None:
@@ -59,4 +71,4 @@ def sales_csv(rows: Sequence[SalesRow]) -> bytes:
 
 def _plain(label: str) -> str:
     # Names come from uploaded files, and a spreadsheet would run a formula.
-    return f"'{label}" if label[:1] in {"=", "+", "-", "@"} else label
+    return f"'{label}" if label[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} else label

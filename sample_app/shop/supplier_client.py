@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import httpx
 
@@ -108,7 +109,7 @@ class Supplier:
     async def _ask(self, number: int) -> tuple[httpx.Response | None, str]:
         try:
             response = await self.client.get(
-                f"/{self.provider}/stock", params={"page": number}, headers={"X-Sync": self.sync}
+                f"/{quote(self.provider, safe='')}/stock", params={"page": number}, headers={"X-Sync": self.sync}
             )
         except httpx.TransportError as error:
             return None, type(error).__name__

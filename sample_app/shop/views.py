@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
+from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from sample_app.supplier import PAGES, PROVIDERS
 from strawberry_tasks.contrib.health import ahealthz
 from strawberry_tasks.django import default_tasks
+from strawberry_tasks.schema.visit import begin
 
+from . import report_files
 from .catalogue import MAX_ROWS, SampleKind, sample_file
 from .content_policy import strict_content_policy
 from .demo_users import DEMO_PASSWORD, DEMO_USERS
@@ -59,7 +66,33 @@ class SignIn(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add who there is."""
-        return super().get_context_data(**kwargs, demo_users=DEMO_USERS, demo_password=DEMO_PASSWORD)
+        users = DEMO_USERS if settings.DEBUG else ()
+        return super().get_context_data(**kwargs, demo_users=users, demo_password=DEMO_PASSWORD)
+
+
+FILE_KINDS = {".svg": "image/svg+xml", ".csv": "text/csv; charset=utf-8"}
+
+
+@require_safe
+async def report_file(request: HttpRequest, run_id: UUID, name: str) -> HttpResponse:
+    """Give a file of a report to those who may see its run; for others there is none."""
+    who = await begin(default_tasks.registry, {"request": request})
+    run, kind = await who.find(str(run_id)), FILE_KINDS.get(PurePosixPath(name).suffix)
+    content = await sync_to_async(report_files.read)(run.id, name) if run and kind else None
+    if content is None:
+        raise Http404
+    return HttpResponse(
+        content,
+        content_type=kind,
+        headers={
+            # The page shows a picture all the same. By itself it is no page of ours, whatever stands in it.
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name),
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Cache-Control": "private, no-cache",
+        },
+    )
 
 
 SAMPLES = {

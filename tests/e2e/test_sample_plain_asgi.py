@@ -9,6 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from strawberry_tasks.contrib.embedded import EmbeddedServer
 from tests.graphql_socket import graphql_socket
@@ -98,3 +101,40 @@ def test_graphiql_is_served(web: Web) -> None:
 
     assert answer.status_code == 200
     assert "GraphiQL" in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Host": "elsewhere.example", "Origin": "http://elsewhere.example"},
+    ],
+    ids=["another site", "no site", "another name of this machine"],
+)
+def test_pages_of_other_sites_start_nothing(web: Web, headers: dict[str, str]) -> None:
+    """An upload is a form, which browsers send anywhere unasked."""
+    before = execute(web, "{ productCount }")
+    form = {"operations": json.dumps({"query": "{ productCount }"}), "map": "{}"}
+
+    answer = httpx.post(f"{web.url}/graphql", data=form, files={"0": ("a.csv", b"")}, headers=headers)
+
+    assert answer.status_code in {400, 403}
+    assert "productCount" not in answer.text
+    assert execute(web, "{ productCount }") == before
+
+
+async def test_sockets_of_other_sites_are_refused(web: Web) -> None:
+    """Nothing keeps a page from opening one anywhere."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(f"{web.websocket_url}/graphql", origin=Origin("https://elsewhere.example")):
+            pass
+
+    assert refused.value.response.status_code == 403
+
+
+def test_our_own_page_may_ask(web: Web) -> None:
+    """GraphiQL is of this site."""
+    answer = httpx.post(f"{web.url}/graphql", json={"query": "{ productCount }"}, headers={"Origin": web.url})
+
+    assert answer.json()["data"]["productCount"] > 0

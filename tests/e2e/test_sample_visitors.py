@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from tests.graphql_socket import TRANSPORT_WS, GraphQLSocket, OperationError
 from tests.shops import Shop
 
 START = """mutation { salesReport(start: "2024-01-01", end: "2024-01-31", groupBy: MONTH) { id } }"""
+SELL = """mutation ($end: Date!) { salesReport(start: "2024-01-01", end: $end, groupBy: CATEGORY) { id } }"""
 OWN = "{ tasks { nodes { id } } }"
 WATCH = "subscription ($id: ID!) { taskProgress(taskId: $id) { id status } }"
 
@@ -67,6 +69,62 @@ def test_rest_goes_by_the_same_rule(shop: Shop, viewer: str | None, status: int)
 
     with shop.visit(viewer) as visitor:
         assert visitor.client.get(f"/api/v1/tasks/{run_id}/").status_code == status
+
+
+def report_of(shop: Shop, user: str | None) -> list[str]:
+    """Make a report as somebody, and return the addresses of its files."""
+    with shop.visit(user) as visitor:
+        run_id = visitor.execute(SELL, end=str(date.today()))["salesReport"]["id"]  # noqa: DTZ011 - sales end about now
+        report = visitor.wait(run_id)["result"]
+        return [report["chart"]["url"], report["table"]["url"]]
+
+
+@pytest.mark.parametrize(("viewer", "status"), [("alice", 200), ("staff", 200), ("bob", 404), (None, 404)])
+def test_a_report_is_for_whom_its_run_is(shop: Shop, viewer: str | None, status: int) -> None:
+    """Who has the address of a file, and may not see the run, finds nothing."""
+    urls = report_of(shop, "alice")
+
+    with shop.visit(viewer) as visitor:
+        assert [visitor.client.get(url).status_code for url in urls] == [status, status]
+
+
+def test_a_report_of_nobody_is_for_whoever_has_its_address(shop: Shop) -> None:
+    """As its run is, whose id is in the address."""
+    chart, _ = report_of(shop, None)
+
+    with shop.visit("bob") as visitor:
+        assert visitor.client.get(chart).status_code == 200
+
+
+def test_a_report_is_a_download_and_no_page(shop: Shop) -> None:
+    """A browser neither guesses what it is nor runs what stands in it, and no other site shows it."""
+    urls = report_of(shop, "alice")
+
+    with shop.visit("alice") as visitor:
+        chart, table = (visitor.client.get(url) for url in urls)
+
+    assert chart.headers["content-type"] == "image/svg+xml"
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    for answer, end in ((chart, '.svg"'), (table, '.csv"')):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-disposition"].startswith('attachment; filename="sales-2024-01-01')
+        assert answer.headers["content-disposition"].endswith(end)
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "sandbox" in answer.headers["content-security-policy"]
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["cache-control"].startswith("private")
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.csv", "..", "%2e%2e%2f%2e%2e%2fshop.sqlite3", "%2e%2e%5cshop.sqlite3", "a%00.csv"]
+)
+def test_no_other_file_is_served(shop: Shop, name: str) -> None:
+    """Whatever stands in the place of a file's name."""
+    chart, _ = report_of(shop, "alice")
+    folder = chart.rsplit("/", 1)[0]
+
+    with shop.visit("alice") as visitor:
+        assert visitor.client.get(f"{folder}/{name}").status_code == 404
 
 
 @asynccontextmanager

@@ -165,3 +165,25 @@ async def test_a_broken_answer_is_told(content: bytes) -> None:
         await read(FakeSupplier(answer))
 
     assert failed.value.code == "SUPPLIER_BROKEN"
+
+
+async def test_a_supplier_is_a_name_and_no_address() -> None:
+    """Whatever a client calls it, nothing but that supplier's pages are asked for."""
+    asked: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.url.host}{request.url.raw_path.decode()}")
+        return httpx.Response(404)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://supplier") as client:
+        for name in ("../ADMIN", "//ELSEWHERE/", "A?B=", "A#"):
+            with pytest.raises(TaskError, match="There is no supplier"):
+                await Supplier(client, name, "run").read_all(_ignore)
+
+    assert asked == [
+        f"supplier/{name}/stock?page=1" for name in ("..%2FADMIN", "%2F%2FELSEWHERE%2F", "A%3FB%3D", "A%23")
+    ]
+
+
+async def _ignore(_: Page) -> None:
+    raise AssertionError("There is no page.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
@@ -18,7 +19,7 @@ from sample_app.shop.product_import import import_products
 class Command(BaseCommand):
     """Adds what is missing; what is there stays as it is."""
 
-    help = "Loads some thousand products and sales, and the demo's users."
+    help = "Loads some thousand products and sales, and with DEBUG the demo's users, whose password everybody knows."
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,10 +29,11 @@ class Command(BaseCommand):
                 pass
         if not Sale.objects.exists():
             Sale.objects.bulk_create(_sales(timezone.now()), batch_size=500)
-        create_demo_users()
-        names = ", ".join(user.name for user in DEMO_USERS)
         self.stdout.write(f"{Product.objects.count()} products, {Sale.objects.count()} sales.")
-        self.stdout.write(f"Users: {names}; the password is {DEMO_PASSWORD}.")
+        if settings.DEBUG:
+            create_demo_users()
+            names = ", ".join(user.name for user in DEMO_USERS)
+            self.stdout.write(f"Users: {names}; the password is {DEMO_PASSWORD}.")
 
 
 def _sales(now: datetime) -> list[Sale]:
