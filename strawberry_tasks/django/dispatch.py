@@ -91,15 +91,15 @@ class CommitDispatch:
             started = task.send(runs, undo=not log.outbox)
         except QueueUnavailableError as error:
             if not log.outbox:
-                log.remove(run.id for run in runs)
+                remove_rows(runs, log)
                 raise
             return _relayed_later(runs, error)
         except BaseException:
-            log.remove(run.id for run in runs)
+            remove_rows(runs, log)
             raise
-        replaced = [run.id for run, present in zip(runs, started, strict=True) if run.id != present.id]
+        replaced = [run for run, present in zip(runs, started, strict=True) if run.id != present.id]
         if replaced:
-            log.remove(replaced)
+            remove_rows(replaced, log)
         return started
 
     def _hold(self, task: Sender, runs: Sequence[NewRun], aliases: Sequence[str]) -> Sequence[Snapshot]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, ProgrammingError, connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, StrIndex
 
@@ -22,9 +22,10 @@ from ..stores.cursors import cursor_of, parse_cursor
 from ..stores.records import legible
 from .conf import SETTING
 from .models import TaskExecution
-from .rows import ENDED, changes, ended, new_row, record_of, storable_result
+from .outages import database_needed, in_one_line, is_outage
+from .rows import ENDED, changes, ended, is_storable, new_row, record_of, storable_result
 from .tending import Tending
-from .writer import Writer
+from .writer import MOST, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ class DatabaseLog:
         self.outbox = outbox
         self._retention = retention
         self._writer = Writer(self._write)
+        # The rows of runs that were sent while the database was away, by their ids.
+        self._unwritten: dict[str, TaskExecution] = {}
         self._tending = Tending(self, retention=retention)
         self._outage = Outage(logger)
 
@@ -71,23 +74,29 @@ class DatabaseLog:
         moment = now()
         try:
             self.rows.bulk_create([new_row(run, now=moment, outbox=self.outbox) for run in runs])
-        except (InterfaceError, OperationalError, ProgrammingError) as error:
-            if TaskExecution._meta.db_table in str(error):
+        except (DatabaseError, InterfaceError) as error:
+            if TaskExecution._meta.db_table in str(error) and not is_outage(error):
                 raise ImproperlyConfigured(
                     f"{SETTING}: expected the table of runs in the database {self.database!r}, got: {str(error).strip()}. "
                     "Run `manage.py migrate`, or set TRACK_IN_DATABASE to False."
                 ) from error
-            if self.is_in_transaction or isinstance(error, ProgrammingError):
+            if self.is_in_transaction or not is_outage(error):
                 raise
             raise QueueUnavailableError from error
 
     def note(self, runs: Sequence[NewRun]) -> None:
         """Write the rows of runs that were sent already, unless they are there."""
         moment = now()
+        rows = {run.id: new_row(run, now=moment, outbox=False) for run in runs}
         try:
-            self.rows.bulk_create([new_row(run, now=moment, outbox=False) for run in runs], ignore_conflicts=True)
-        except Exception:
-            logger.exception("%d runs could not be written to the log.", len(runs))
+            self.rows.bulk_create(rows.values(), ignore_conflicts=True)
+        except Exception as error:
+            if not is_outage(error):
+                logger.exception("%d runs could not be written to the log.", len(runs))
+                return
+            logger.warning("%d runs are written to the log later: %s", len(runs), in_one_line(error))
+            if len(self._unwritten) < MOST:
+                self._unwritten.update(rows)
 
     def remove(self, run_ids: Iterable[str]) -> None:
         """Delete the rows of runs that were never there for anybody."""
@@ -95,9 +104,14 @@ class DatabaseLog:
 
     def end(self, run_id: str, status: TaskStatus, failure: Failure | None = None) -> None:
         """Write the end of a run of which the store knows nothing."""
-        row = self.rows.filter(pk=run_id).first()
-        if row is not None:
-            self.write([ended(row.snapshot, status, failure, now=now())])
+        try:
+            row = self.rows.filter(pk=run_id).first()
+            if row is not None:
+                self.write([ended(row.snapshot, status, failure, now=now())])
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
+            logger.warning("The end of run %s waits for the workers to write it: %s", run_id, in_one_line(error))
 
     def changed(self, run_id: str, store: Store, *, wait: bool) -> None:
         """Have a run's new state written; in the caller's transaction if it has one."""
@@ -107,8 +121,12 @@ class DatabaseLog:
         try:
             with transaction.atomic(using=self.database):
                 self._write(store, [run_id])
-        except Exception:
-            logger.exception("Run %s could not be written to the log.", run_id)
+        except Exception as error:
+            if not is_outage(error):
+                logger.exception("Run %s could not be written to the log.", run_id)
+                return
+            # Once the database is back.
+            self._writer.add(run_id, store)
 
     def write(self, runs: Iterable[Snapshot], store: Store | None = None) -> None:
         """Write the states of runs in one transaction, each unless its row has a newer one or has ended.
@@ -132,24 +150,33 @@ class DatabaseLog:
         """Return a run as it was last written."""
         if not (run_id.isascii() and run_id.isprintable()):
             return None
-        row = self.rows.filter(pk=run_id).defer("result").first()
+        with database_needed():
+            row = self.rows.filter(pk=run_id).defer("result").first()
         return None if row is None else record_of(row)
 
     def result(self, run_id: str) -> str | None:
         """Return what a run has returned, as JSON text."""
         if not (run_id.isascii() and run_id.isprintable()):
             return None
-        found = list(self.rows.filter(pk=run_id, status=TaskStatus.COMPLETED.value).values_list("result", flat=True))
+        with database_needed():
+            found = list(
+                self.rows.filter(pk=run_id, status=TaskStatus.COMPLETED.value).values_list("result", flat=True)
+            )
         return json.dumps(found[0]) if found else None
 
     def list(self, wanted: Wanted, *, first: int, after: str | None = None) -> Page:
         """Return a page of runs, newest first."""
+        millis, last = (0, "") if after is None else parse_cursor(after)
+        words = [word for word in (wanted.owner, wanted.name, wanted.tag, last) if word is not None]
+        if not all(map(is_storable, words)):
+            return Page(runs=[], cursor=None)
         rows = self._wanted(wanted)
         if after is not None:
-            millis, run_id = parse_cursor(after)
             moment = from_millis(millis)
-            rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=run_id))
-        found = [row.snapshot for row in rows.defer("result", "arguments").order_by("-created_at", "-id")[: first + 1]]
+            rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=last))
+        with database_needed():
+            latest = list(rows.defer("result", "arguments").order_by("-created_at", "-id")[: first + 1])
+        found = [row.snapshot for row in latest]
         page, more = found[:first], found[first:]
         return Page(runs=page, cursor=cursor_of(page[-1]) if more else None)
 
@@ -157,8 +184,10 @@ class DatabaseLog:
         """Relay the outbox, bring rows up to date that nobody has written, and remove old ones."""
         try:
             self._tending.tend(store, find)
-        except (InterfaceError, OperationalError) as error:
-            self._outage.note("The log of runs waits for the database: %s", " ".join(str(error).split()))
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
+            self._outage.note("The log of runs waits for the database: %s", in_one_line(error))
         else:
             self._outage.end("The log of runs is brought up to date again.")
 
@@ -167,7 +196,12 @@ class DatabaseLog:
         self._writer.flush(patience)
 
     def _write(self, store: Store, run_ids: Sequence[str]) -> None:
+        rows = [row for run_id in run_ids if (row := self._unwritten.get(run_id)) is not None]
+        if rows:
+            self.rows.bulk_create(rows, ignore_conflicts=True)
         self.write(legible(store.read(run_ids)), store)
+        for row in rows:
+            self._unwritten.pop(row.id, None)
 
     def _wanted(self, wanted: Wanted) -> QuerySet[TaskExecution]:
         rows = self.rows

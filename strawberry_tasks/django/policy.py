@@ -18,6 +18,7 @@ from ..policy import NOBODY, OwnerPolicy, Viewer
 from ..schema.registry import in_event_loop
 from ..snapshot import Snapshot
 from .connections import in_database
+from .outages import database_needed
 from .sessions import session_user
 
 VIEW = "strawberry_tasks.view_taskexecution"
@@ -79,14 +80,17 @@ class DjangoPolicy(OwnerPolicy):
 
     def load_user(self, viewer: Viewer) -> Any:
         """Return who started the run; `AnonymousUser` if nobody did, or who did was deactivated or deleted since."""
-        user = None if viewer.id is None else _find(viewer.id)
+        with database_needed():
+            user = None if viewer.id is None else _find(viewer.id)
         return user if user is not None and getattr(user, "is_active", True) else AnonymousUser()
 
     def _viewer(self, context: object) -> Viewer:
-        return self.viewer_of(user_in(context))
+        with database_needed():
+            return self.viewer_of(user_in(context))
 
     def _present(self, context: object) -> Viewer:
-        return self.viewer_of(_present_user(context))
+        with database_needed():
+            return self.viewer_of(_present_user(context))
 
 
 class PermissionPolicy(DjangoPolicy):

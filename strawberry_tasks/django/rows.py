@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ..config import MAX_WORD
+from ..errors import TaskInputError
 from ..snapshot import JSON, Failure, Snapshot
 from ..status import TaskStatus
 from ..stores.base import Limit, NewRun, Record, pending
@@ -16,11 +18,17 @@ ENDED: Final = tuple(status.value for status in TaskStatus if status.is_terminal
 
 LIVE: Final = tuple(status.value for status in TaskStatus if not status.is_terminal)
 
+MAX_OWNER: Final = 255
+"""How many characters the column of the owner has."""
+
 LOST: Final = Failure(code="WORKER_LOST", message="The task store has lost the task. It may have run, or not.")
 """The failure of a run that was sent, or should have been, and of which the store knows nothing."""
 
 NOT_SENT: Final = Failure(code="QUEUE_UNAVAILABLE", message="The task queue could not be reached. Nothing was started.")
 """The failure of a run whose message could not be sent when its transaction was committed."""
+
+REFUSED: Final = Failure(code="REJECTED", message="The task cannot be sent as it was enqueued.")
+"""The failure of a run that no queue takes."""
 
 _CHANGING: Final = (
     "status",
@@ -51,7 +59,11 @@ def new_row(run: NewRun, *, now: datetime, outbox: bool) -> TaskExecution:
         run: The run.
         now: When it was enqueued.
         outbox: Whether the row carries what sending takes.
+
+    Raises:
+        TaskInputError: If its owner or its key is no text for a database.
     """
+    _check(run)
     row = TaskExecution.of(storable(pending(run, now=_whole_millis(now))))
     row.arguments = _storable(json.loads(run.arguments))
     if outbox:
@@ -144,6 +156,18 @@ def _storable(value: JSON) -> JSON:
     if isinstance(value, dict):
         return {_text(name): _storable(item) for name, item in value.items()}
     return value
+
+
+def _check(run: NewRun) -> None:
+    """Refuse what says whose run it is, or which, if it cannot be kept as it is: the database would, and end a transaction."""
+    for name, text, most in (("owner", run.owner, MAX_OWNER), ("key", run.key, MAX_WORD)):
+        if text is not None and not (is_storable(text) and len(text) <= most):
+            raise TaskInputError(f"task {run.name!r}: expected the {name} to be up to {most} characters of plain text.")
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether every database takes a text, be it to keep it or to look for it."""
+    return _text(text) == text
 
 
 def _text(text: str) -> str:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from ..errors import ConfigurationError
 from ..schedule import Schedule
 from .models import TaskSchedule
+from .outages import database_needed
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ class DatabaseSchedules:
 
     def pause(self, name: str, *, paused: bool) -> None:
         """Keep one from firing, or let it fire again, from now on."""
-        self._rows.filter(name=name).update(enabled=not paused)
+        with database_needed():
+            self._rows.filter(name=name).update(enabled=not paused)
 
     @property
     def _rows(self) -> QuerySet[TaskSchedule]:

@@ -10,14 +10,15 @@ from typing import Final, Protocol
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
-from ..errors import QueueUnavailableError
+from ..errors import QueueUnavailableError, StoreUnavailableError, StrawberryTasksError
 from ..log import Sender
 from ..snapshot import Failure, Snapshot
 from ..status import TaskStatus
 from ..stores.base import Store
 from ..stores.records import Reading, legible
 from .models import TaskExecution
-from .rows import ENDED, LIVE, LOST, ended, sendable
+from .outages import is_outage
+from .rows import ENDED, LIVE, LOST, REFUSED, ended, sendable
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +102,12 @@ class Tending:
             elif task is not None:
                 try:
                     (started,) = task.send([sendable(row, now=datetime.now(UTC))], undo=False)
-                except QueueUnavailableError as error:
+                except (QueueUnavailableError, StoreUnavailableError) as error:
                     logger.warning("The outbox waits for the queue: %s", error.__cause__ or error)
                     return False
+                except Exception as error:  # noqa: BLE001 - whatever it is, those behind it have to be sent.
+                    self._refuse(row, error)
+                    continue
                 sent.add(row.id)
                 logger.info("Relayed run %s (%s).", row.id, row.name)
                 if started.id != row.id:  # There is a run of its key by now.
@@ -123,12 +127,31 @@ class Tending:
                 break
             last = batch[-1].id
             present = store.read([row.id for row in batch])
-            self._log.write(legible(present), store)
+            self._write(legible(present), store)
             gone = [row for row, run in zip(batch, present, strict=True) if run is None]
             # One that is sent just now is there the next time.
-            self._log.write([_lost(row) for row in gone if row.id in self._missing])
+            self._write([_lost(row) for row in gone if row.id in self._missing])
             missing.update(row.id for row in gone)
         self._missing = frozenset(missing)
+
+    def _refuse(self, row: TaskExecution, error: Exception) -> None:
+        """End a run of the outbox that could never be sent; of any other error, only tell."""
+        if isinstance(error, (StrawberryTasksError, LookupError, TypeError, ValueError)):
+            self._log.end(row.id, TaskStatus.FAILED, REFUSED)
+        logger.error("Run %s (%s) of the outbox could not be sent.", row.id, row.name, exc_info=error)
+
+    def _write(self, runs: Sequence[Snapshot], store: Store | None = None) -> None:
+        """Write the states of runs; one that the database refuses does not keep the others out."""
+        try:
+            self._log.write(runs, store)
+        except Exception as error:
+            if isinstance(error, StoreUnavailableError) or is_outage(error):
+                raise
+            if len(runs) == 1:
+                logger.exception("Run %s could not be written to the log.", runs[0].id)
+                return
+            for run in runs:
+                self._write([run], store)
 
 
 def prune(rows: QuerySet[TaskExecution], before: datetime) -> int:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
 from ..errors import StoreUnavailableError
 from ..outage import Outage
 from ..stores.base import Store
+from .outages import in_one_line, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,6 @@ LAST_PAUSE: Final = 5.0
 
 MOST: Final = 100_000
 """How many runs may wait; the oldest are left to the workers' reconciliation then."""
-
-_AWAY: Final = (OperationalError, InterfaceError, StoreUnavailableError)
 
 Write = Callable[[Store, Sequence[str]], None]
 """Reads the state of runs from a store, and writes it to the database."""
@@ -126,10 +125,10 @@ class Writer:
     def _try(self, store: Store, ids: Sequence[str]) -> Sequence[str]:
         try:
             self._write(store, ids)
-        except _AWAY as error:
-            self._outage.note("%d runs wait to be written to the log: %s", len(ids), " ".join(str(error).split()))
-            return ids
-        except Exception:
+        except Exception as error:
+            if isinstance(error, StoreUnavailableError) or is_outage(error):
+                self._outage.note("%d runs wait to be written to the log: %s", len(ids), in_one_line(error))
+                return ids
             if len(ids) == 1:
                 logger.exception("Run %s could not be written to the log.", ids[0])
             # One that the database refuses must not keep the others out.

@@ -12,7 +12,14 @@ import pytest
 from tests.programs import ROOT
 from tests.requirements import require
 
-SAME = ("test_log.py", "test_commit.py", "test_outbox.py", "test_connections.py", "test_checks.py")
+SAME = (
+    "test_log.py",
+    "test_database_read_only.py",
+    "test_commit.py",
+    "test_outbox.py",
+    "test_connections.py",
+    "test_checks.py",
+)
 
 
 @pytest.mark.postgres
