@@ -187,6 +187,15 @@ class UploadsUnavailableError(ClientError):
         super().__init__("The uploaded file cannot be kept. Nothing was started; try again.")
 
 
+class UnforeseenError(ClientError):
+    """Something failed that nobody has foreseen; the cause says what, and is for operators alone."""
+
+    code = "INTERNAL_ERROR"
+
+    def __init__(self) -> None:
+        super().__init__("The server has met an error that nobody has foreseen. It stands in the server's log.")
+
+
 class TaskError(StrawberryTasksError):
     """Raise this in a task to fail with a message that its watchers may read.
 

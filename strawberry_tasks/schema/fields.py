@@ -18,7 +18,8 @@ from ..log import Wanted
 from ..snapshot import Snapshot
 from ..status import TaskStatus
 from ..stores.base import Page
-from ..stores.cursors import cursor_of
+from ..stores.cursors import cursor_of, parse_cursor
+from .outages import of_the_users
 from .registry import off_loop, resolve
 from .types import TaskHandle, TaskHandleConnection, TaskHandleEdge
 from .visit import Visit, visit
@@ -113,14 +114,13 @@ async def _tasks(info: Info, wanted: Wanted, first: int, after: str | None) -> T
     for argument, word in {"name": wanted.name, "tag": wanted.tag}.items():
         if word is not None and len(word) > MAX_WORD:
             raise TaskInputError(f"tasks({argument}:): expected at most {MAX_WORD} characters, got {len(word)}.")
+    if after is not None:
+        _check(after)
     page = Page(runs=[], cursor=None)
     if who.may_list:
         wanted = replace(wanted, owner=registry.policy.listed_owner(viewer))
-        runtime, may_see = registry.runtime(), partial(registry.policy.may_see, viewer)
-        try:
-            page = await off_loop(runtime, list_runs, runtime, wanted, may_see, first=first, after=after)
-        except ValueError as error:
-            raise TaskInputError(f"tasks(after:): {error}") from error
+        runtime, may_see = registry.runtime(), of_the_users(partial(registry.policy.may_see, viewer))
+        page = await off_loop(runtime, list_runs, runtime, wanted, may_see, first=first, after=after)
     nodes = [registry.handle(run, viewer, info.schema) for run in page.runs]
     cursors = [cursor_of(run) for run in page.runs]
     return TaskHandleConnection(
@@ -133,3 +133,10 @@ async def _tasks(info: Info, wanted: Wanted, first: int, after: str | None) -> T
             end_cursor=page.cursor or (cursors[-1] if cursors else None),
         ),
     )
+
+
+def _check(cursor: str) -> None:
+    try:
+        parse_cursor(cursor)
+    except ValueError as error:
+        raise TaskInputError(f"tasks(after:): {error}") from error

@@ -13,9 +13,11 @@ from strawberry.permission import BasePermission, PermissionExtension
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..environment import Environment
+from ..errors import QueueUnavailableError, StoreUnavailableError
 from ..task import Task
 from .arguments import passed_names, resolver_signature
 from .chain import AwaitForAll
+from .outages import for_clients
 from .registry import in_event_loop, resolve
 from .types import TaskHandle
 from .visit import visit
@@ -93,5 +95,9 @@ def _resolver(task: Task[..., Any], names: Mapping[str, str]) -> Any:
 async def _start(task: Task[..., Any], info: strawberry.Info[Any, Any], arguments: Mapping[str, Any]) -> TaskHandle:
     who = await visit(info)
     owned = task.using(viewer=who.viewer)
-    run = await owned.astart((), arguments) if in_event_loop() else owned.start((), arguments)
+    try:
+        with for_clients():
+            run = await owned.astart((), arguments) if in_event_loop() else owned.start((), arguments)
+    except StoreUnavailableError as error:
+        raise QueueUnavailableError from error
     return who.registry.handle(run, who.viewer, info.schema)

@@ -1,19 +1,70 @@
-"""Tells operators that the store or the queue is away: in one line now and then, however many clients are refused."""
+"""What clients read of errors that are not meant for them, and what operators are told while the store or the queue is away."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 from graphql import GraphQLError
 
-from ..errors import StoreUnavailableError
+from ..errors import StoreUnavailableError, StrawberryTasksError, UnforeseenError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
 PAUSE = timedelta(seconds=10)
 """How long after one line the next one follows at the earliest."""
+
+_OUTAGES: Final = frozenset({"OperationalError", "InterfaceError", "InternalError"})
+"""What the drivers of databases call their outages, by PEP 249; so do kombu and Django."""
+
+
+@contextmanager
+def for_clients() -> Iterator[None]:
+    """Let out what clients may read, and hide the words of drivers and systems behind a code.
+
+    Raises:
+        StoreUnavailableError: Instead of an outage of some other system.
+        UnforeseenError: Instead of anything else.
+    """
+    try:
+        yield
+    except (GraphQLError, StrawberryTasksError):
+        raise
+    except _UsersError as error:
+        raise error.error from None
+    except Exception as error:
+        if isinstance(error, OSError) or not _OUTAGES.isdisjoint(kind.__name__ for kind in type(error).__mro__):
+            raise StoreUnavailableError(str(error)) from error
+        raise UnforeseenError from error
+
+
+def of_the_users(function: Callable[P, R]) -> Callable[P, R]:
+    """Have the errors of a function of the user's own pass `for_clients` as they are."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            raise _UsersError(error) from error
+
+    return call
+
+
+class _UsersError(Exception):
+    """Carries an error of the user's own through code of ours."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(str(error))
 
 
 class OutageLog:

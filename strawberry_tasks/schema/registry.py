@@ -28,6 +28,7 @@ from ..snapshot import JSON, Snapshot
 from ..status import TaskStatus
 from ..task import Task
 from .rows import reader_of
+from .outages import for_clients
 from .types import Origin, TaskHandle, UntypedTaskHandle, handle_values
 
 logger = logging.getLogger(__name__)
@@ -240,10 +241,15 @@ def resolve(resolution: Coroutine[Any, Any, R]) -> R | Awaitable[R]:
 
 
 async def off_loop(runtime: Runtime, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a function that does I/O; in a thread where an event loop must not wait for it."""
-    if in_event_loop():
-        return await runtime.off_loop(function, *args, **kwargs)
-    return function(*args, **kwargs)
+    """Call a function that does I/O; in a thread where an event loop must not wait for it.
+
+    Raises:
+        StrawberryTasksError: One that clients may read, instead of what drivers and systems raise.
+    """
+    with for_clients():
+        if in_event_loop():
+            return await runtime.off_loop(function, *args, **kwargs)
+        return function(*args, **kwargs)
 
 
 def in_event_loop() -> bool:
