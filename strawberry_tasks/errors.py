@@ -25,6 +25,7 @@ __all__ = [
     "TaskNotRetryableError",
     "TaskUnreadableError",
     "UnauthenticatedError",
+    "UnforeseenError",
     "UnknownUserError",
     "UploadsUnavailableError",
     "ValueEncodingError",

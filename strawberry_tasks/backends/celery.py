@@ -12,7 +12,6 @@ from celery import Celery, signals
 from celery import Task as CeleryTask
 from celery.concurrency.prefork import TaskPool as ProcessPool
 from celery.exceptions import Reject, Retry
-from kombu.exceptions import KombuError
 
 from ..errors import ConfigurationError, QueueUnavailableError, StoreUnavailableError
 from ..lifecycle import STORE_PAUSE, Work
@@ -99,7 +98,8 @@ class CeleryBackend:
         options = {"task_id": run_id, "queue": queue, "countdown": countdown, "priority": self._level(priority)}
         try:
             self._tasks[work.name].apply_async((run_id,), **options)
-        except (KombuError, OSError) as error:
+        except Exception as error:
+            # Each transport of Celery's has errors of its own, of which kombu translates some.
             raise QueueUnavailableError from error
 
     @cached_property
@@ -153,6 +153,6 @@ def _again(task: CeleryTask, delay: timedelta) -> Reject | Retry:
     following = task.signature_from_request(task.request, countdown=seconds, retries=task.request.retries + 1)
     try:
         following.apply_async()
-    except (KombuError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - as above; the message must not be lost.
         return Reject(error, requeue=True)
     return Retry("The next attempt is due later.", when=seconds)

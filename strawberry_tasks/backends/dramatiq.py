@@ -8,11 +8,19 @@ from datetime import timedelta
 from typing import Any
 
 import dramatiq
-import redis
 from dramatiq import Worker
 from dramatiq.broker import Broker
-from dramatiq.errors import BrokerConnectionError, Retry
-from dramatiq.middleware import AgeLimit, Callbacks, Middleware, Pipelines, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.errors import Retry
+from dramatiq.middleware import (
+    AgeLimit,
+    Callbacks,
+    Middleware,
+    MiddlewareError,
+    Pipelines,
+    Retries,
+    ShutdownNotifications,
+    TimeLimit,
+)
 
 from ..errors import ConfigurationError, QueueUnavailableError, StoreUnavailableError
 from ..lifecycle import STORE_PAUSE, Settle, Work
@@ -112,7 +120,11 @@ class DramatiqBackend:
     def _enqueue(self, message: dramatiq.Message[None], delay: timedelta | None) -> None:
         try:
             self.broker.enqueue(message, delay=None if delay is None else milliseconds(delay))
-        except (BrokerConnectionError, redis.RedisError, OSError) as error:
+        except MiddlewareError:
+            # The user's own middleware refuses it.
+            raise
+        except Exception as error:
+            # Each broker has errors of its own.
             raise QueueUnavailableError from error
 
     def hurry(self, run_id: str, queue: str) -> None:

@@ -27,8 +27,8 @@ from ..scheduler import Schedules
 from ..snapshot import JSON, Snapshot
 from ..status import TaskStatus
 from ..task import Task
-from .rows import reader_of
 from .outages import for_clients
+from .rows import reader_of
 from .types import Origin, TaskHandle, UntypedTaskHandle, handle_values
 
 logger = logging.getLogger(__name__)
