@@ -160,7 +160,7 @@ def test_clients_are_not_told_of_databases() -> None:
 
     data = execute('mutation { row(name: "theirs", database: "other") { result } }')
 
-    assert data["row"]["result"] == {"__typename": "RowItem", "pk": 1}
+    assert data["row"]["result"] == {"id": "1"}
 
 
 @pytest.mark.parametrize("key", [{"pk": 1, "db": "other"}, '{"pk": 1, "db": "other"}', ["1", "other"]])
