@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,7 +24,6 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.asgi import GraphQL
-from strawberry.file_uploads import Upload
 
 from sample_app import supplier
 from sample_app.shop.catalogue import CATALOGUE_SIZE, made_up_product, made_up_sales
@@ -34,6 +32,7 @@ from sample_app.shop.product_rows import ProductRow
 from sample_app.shop.results import ImportReport, InventoryReport, RefusedStock, RejectedRow, SalesRow
 from sample_app.shop.supplier_client import Page, Supplier
 from strawberry_tasks import Schema, TaskContext, Tasks
+from strawberry_tasks.uploads import Upload
 
 DATABASE = Path(os.environ.get("PLAIN_DATABASE") or Path(__file__).parent / "var" / "plain.sqlite3")
 SUPPLIER_URL = os.environ.get("SUPPLIER_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/supplier"
@@ -46,11 +45,10 @@ tasks = Tasks(os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0", namespa
 @tasks.mutation()
 def import_products(task: TaskContext, file: Upload) -> ImportReport:
     """Create and update products from a CSV file with the columns sku, name, category, price and stock."""
-    stream = cast("BinaryIO", file)
-    total = count_rows(stream)
+    total = count_rows(file)
     rejected, counts = [], {"created": 0, "updated": 0, "skipped": 0}
     with database() as connection:
-        for done, item in enumerate(read_products(stream), start=1):
+        for done, item in enumerate(read_products(file), start=1):
             if isinstance(item, Rejection):
                 rejected.append(RejectedRow(line=item.line, reason=item.reason, content=item.content))
             else:

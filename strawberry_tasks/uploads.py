@@ -9,10 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, Protocol, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self, TypeAlias, cast
 from uuid import uuid4
 
+from . import _compat
 from .errors import ConfigurationError, TaskInputError
+
+if TYPE_CHECKING:
+    Upload: TypeAlias = BinaryIO
+else:
+    Upload = _compat.Upload
+"""The type of a parameter that is an uploaded file: Strawberry's own, and for type checkers what the function gets, an open binary file."""
 
 CHUNK = 1024 * 1024
 """Bytes copied at a time."""

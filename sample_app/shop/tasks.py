@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import BinaryIO, cast
 
 import httpx
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from strawberry.file_uploads import Upload
 
 from strawberry_tasks import TaskContext, TaskError
 from strawberry_tasks.django import periodic_task, task_mutation
+from strawberry_tasks.uploads import Upload
 
 from . import report_files
 from .chart import draw_sales
@@ -35,11 +34,10 @@ def import_products(task: TaskContext, file: Upload, encoding: CsvEncoding = Csv
 
     Rows that cannot be imported are told in the report, and do not stop the others. A file that is no such file changes nothing.
     """
-    stream = cast("BinaryIO", file)
     task.progress(0, message="Checking the file")
-    total = count_rows(stream, encoding)
+    total = count_rows(file, encoding)
     count = ImportCount()
-    for count in store_products(read_products(stream, encoding)):
+    for count in store_products(read_products(file, encoding)):
         task.progress(count.done, total=total, message="Importing rows")
     return ImportReport(
         total=total,
