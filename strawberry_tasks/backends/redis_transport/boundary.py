@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from dramatiq import Worker
 from dramatiq.broker import Broker, MessageProxy
@@ -33,6 +34,7 @@ class WorkerBoundary(Middleware):
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Let messages in, have the queues take turns, and say what the server may lose."""
+        _refuse_gevent()
         worker.work_queue = Turns(self._transport.weights)
         self._transport.stopping = False
         for loss in self._transport.losses():
@@ -50,6 +52,17 @@ class WorkerBoundary(Middleware):
             raise SkipMessage("It is in other hands.")
         if message.suspect:
             self._transport.begin(message)
+
+
+def _refuse_gevent() -> None:
+    """End the process where threads are gevent's: its queues know no turns, and neither limits nor leases reach its greenlets."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        logger.critical(
+            "The Redis transport needs real threads, and gevent has replaced them. Use `dramatiq` or `strawberry-tasks worker` in "
+            "place of `dramatiq-gevent`; async tasks need no thread each."
+        )
+        sys.exit(2)
 
 
 def end_intake(transport: RedisTransport, worker: Worker) -> None:

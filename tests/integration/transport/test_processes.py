@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,9 @@ import pytest
 import redis
 
 from tests.integration.transport.conftest import QUEUE, MakeTransport, message
+from tests.patience import SECONDS
 from tests.processes import is_alive, wait_until
-from tests.programs import Worker
+from tests.programs import ROOT, Worker
 
 MakeWorker = Callable[[], Worker]
 
@@ -77,3 +80,22 @@ def test_a_message_that_kills_every_worker_ends_in_the_dead_letters(
 
     assert len(pids(client, f"{namespace}-begun:kill")) == 2
     assert [letter.reason for letter in transport.dead.read(QUEUE)] == ["DELIVERIES_EXHAUSTED"]
+
+
+def test_gevent_is_refused_at_start(redis_url: str, namespace: str) -> None:
+    """In one line that says what to use in its place, and not when the first message has been performed."""
+    words = [
+        str(Path(sys.executable).with_name("dramatiq-gevent")),
+        "tests.integration.transport.worker_app:broker",
+        "-p",
+        "1",
+    ]
+    environment = {"TRANSPORT_URL": redis_url, "TRANSPORT_NAMESPACE": namespace, "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(
+        words, env={**os.environ, **environment}, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+    assert done.returncode == 2
+    assert "Use `dramatiq` or `strawberry-tasks worker` in place of `dramatiq-gevent`" in done.stderr
+    assert "Traceback" not in done.stderr
