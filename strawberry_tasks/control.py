@@ -86,13 +86,14 @@ class Control:
         record = self._store.load(run_id)
         if record is None and self._log is not None:
             record = self._log.read(run_id)
-        run = self._dispatch.held(run_id) if record is None else record.snapshot
-        if run is None:
+        record = record or self._dispatch.held(run_id)
+        if record is None:
             raise TaskNotFoundError(run_id)
+        run = record.snapshot
         if run.status not in {TaskStatus.FAILED, TaskStatus.CANCELED}:
             raise TaskNotRetryableError(f"Only a FAILED or CANCELED task can be retried; this one is {run.status}.")
         task = self._find(run.name)
-        if task is None or record is None:
+        if task is None:
             raise TaskNotRetryableError(f"There is no task named {run.name!r} here any more.")
         return task.restart(record)
 

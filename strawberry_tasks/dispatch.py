@@ -7,7 +7,7 @@ from typing import Protocol
 
 from .log import Sender
 from .snapshot import Snapshot
-from .stores.base import NewRun
+from .stores.base import NewRun, Record
 
 
 class Dispatch(Protocol):
@@ -20,7 +20,7 @@ class Dispatch(Protocol):
             QueueUnavailableError: If they were to be sent now, and the queue or the store cannot be reached. Nothing is left.
         """
 
-    def held(self, run_id: str) -> Snapshot | None:
+    def held(self, run_id: str) -> Record | None:
         """Return a run that is held back by this process, ``None`` if it holds no such run."""
 
     def cancel(self, run_id: str) -> Snapshot | None:
@@ -34,7 +34,7 @@ class SendAtOnce:
         """Send them."""
         return task.send(runs)
 
-    def held(self, run_id: str) -> Snapshot | None:
+    def held(self, run_id: str) -> Record | None:
         """Say that none is held."""
         return None
 

@@ -24,7 +24,7 @@ from .outage import Outage
 from .progress import ProgressFlusher
 from .results import Results
 from .snapshot import Snapshot
-from .stores.base import Store
+from .stores.base import Record, Store
 from .stores.records import present
 from .surroundings import Surroundings
 from .takeback import TakeBack
@@ -164,6 +164,22 @@ class Runtime:
             return past
         return self.find_absent(run_id) if run is None else run
 
+    def find_record(self, run_id: str) -> Record | None:
+        """Return a run and what it was started with, as `find` does.
+
+        Raises:
+            StoreUnavailableError: If the store does not answer, and the log does not know that the run has ended.
+            TaskUnreadableError: If its record cannot be read, and the log does not know that it has ended.
+        """
+        try:
+            record = self.store.load(run_id)
+        except (StoreUnavailableError, TaskUnreadableError):
+            if (past := self._record_elsewhere(run_id)) is None or not past.snapshot.is_terminal:
+                raise
+            return past
+        # What waits for a commit may have been sent in between.
+        return record or self._record_elsewhere(run_id) or self.store.load(run_id)
+
     def find_absent(self, run_id: str) -> Snapshot | None:
         """Return a run that the store did not have: not yet, or not any more.
 
@@ -182,10 +198,11 @@ class Runtime:
             return self.find_absent(run_id)
 
     def _find_elsewhere(self, run_id: str) -> Snapshot | None:
-        if (held := self.dispatch.held(run_id)) is not None:
-            return held
-        record = None if self.log is None else self.log.read(run_id)
+        record = self._record_elsewhere(run_id)
         return None if record is None else record.snapshot
+
+    def _record_elsewhere(self, run_id: str) -> Record | None:
+        return self.dispatch.held(run_id) or (None if self.log is None else self.log.read(run_id))
 
     def read_result(self, run_id: str) -> str | None:
         """Return what a run has returned, as JSON text; ``None`` if there is no such run, or it is not COMPLETED.

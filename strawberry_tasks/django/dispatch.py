@@ -15,7 +15,7 @@ from ..errors import QueueUnavailableError, StoreUnavailableError
 from ..log import Sender
 from ..snapshot import Snapshot
 from ..status import TaskStatus
-from ..stores.base import NewRun, pending
+from ..stores.base import NewRun, Record, pending
 from .held import Held, Ticket, release, remove_rows
 from .log import DatabaseLog
 from .rows import NOT_SENT, ended
@@ -51,10 +51,10 @@ class CommitDispatch:
             release(task, runs)
             raise
 
-    def held(self, run_id: str) -> Snapshot | None:
+    def held(self, run_id: str) -> Record | None:
         """Return a run that is held back."""
         held = self._held.get(run_id)
-        return None if held is None or held.is_dropped else held.snapshots.get(run_id)
+        return None if held is None or held.is_dropped else held.record(run_id)
 
     def cancel(self, run_id: str) -> Snapshot | None:
         """Cancel a run that is held back; it is not sent."""

@@ -11,7 +11,7 @@ from django.db import connections
 
 from ..log import Sender
 from ..snapshot import Snapshot
-from ..stores.base import NewRun
+from ..stores.base import NewRun, Record
 from .log import DatabaseLog
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,11 @@ class Held:
     def is_here(self) -> bool:
         """Whether this thread has enqueued them, and sees them for that reason."""
         return self._thread == threading.get_ident() and not self.is_dropped
+
+    def record(self, run_id: str) -> Record:
+        """Return one of them as it is now."""
+        arguments = next(run.arguments for run in self.runs if run.id == run_id)
+        return Record(self.snapshots[run_id], arguments)
 
     def issue(self) -> Ticket:
         """Make the ticket of one more transaction."""

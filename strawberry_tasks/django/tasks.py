@@ -81,13 +81,13 @@ class DramatiqBackend(BaseTaskBackend):
         return result
 
     def get_result(self, result_id: str) -> AnyTaskResult:
-        """Return a run of the framework's, however it was started.
+        """Return a run of the framework's, however it was started: also one that waits for a commit, or that only the log has still.
 
         Raises:
             TaskResultDoesNotExist: If there is none of that id, or it has expired.
-            StoreUnavailableError: If the store does not answer.
+            StoreUnavailableError: If the store does not answer, and the log does not know that the run has ended.
         """
-        record = default_tasks.runtime().store.load(str(result_id))
+        record = default_tasks.runtime().find_record(str(result_id))
         if record is None:
             raise TaskResultDoesNotExist(result_id)
         run, name = record.snapshot, record.snapshot.name

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import strawberry
 from django.core.checks import run_checks
+from django.db import transaction
 from django.utils import timezone
 
 from strawberry_tasks import Schema
@@ -127,6 +128,42 @@ def test_a_canceled_run_has_failed() -> None:
     default_tasks.handle(result.id).cancel()
 
     assert finished(result).status == "FAILED"
+
+
+def test_a_result_exists_inside_its_own_transaction() -> None:
+    """It waits for the commit, and can be looked up and refreshed meanwhile."""
+    with transaction.atomic():
+        result = tasks.echo.enqueue(1, two=2)
+        result.refresh()
+        found = tasks.echo.get_result(result.id)
+        waiting = (found.status, found.args, found.kwargs)
+
+    assert waiting == ("READY", [1], {"two": 2})
+    assert finished(result).return_value == [[1], {"two": 2}]
+
+
+def test_a_result_that_was_rolled_back_does_not_exist() -> None:
+    """As nothing was started."""
+    with transaction.atomic():
+        result = tasks.echo.enqueue(1)
+        transaction.set_rollback(True)
+
+    with pytest.raises(framework.TaskResultDoesNotExist):
+        tasks.echo.get_result(result.id)
+
+
+def test_the_log_tells_of_a_result_that_has_left_the_store() -> None:
+    """For as long as its row is kept: what it was called with, and what it has returned."""
+    result = finished(tasks.echo.enqueue("é", two=2))
+    runtime = default_tasks.runtime()
+    runtime.flush_log()
+    runtime.store.forget(result.id)
+
+    found = tasks.echo.get_result(result.id)
+
+    assert (found.status, found.args, found.kwargs) == ("SUCCESSFUL", ["é"], {"two": 2})
+    assert found.return_value == [["é"], {"two": 2}]
+    assert found.finished_at == result.finished_at
 
 
 def test_an_unknown_result_is_told() -> None:
