@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from .validation import told_by
+
 if TYPE_CHECKING:
     from .snapshot import Snapshot
 
@@ -221,8 +223,8 @@ class TaskError(StrawberryTasksError):
         waits: object = retry_after
         if waits is not None and not (isinstance(waits, timedelta) and waits >= timedelta(0)):
             raise ValueError(f"TaskError: expected retry_after to be a timedelta of 0 or more, got {retry_after!r}.")
-        # An exception or a lazy translation is often passed as the message.
-        self.message = str(message)
+        # An exception, say a ValidationError of Django's, or a lazy translation is often passed as the message.
+        self.message = told_by(message) or str(message)
         self.code = str(code)
         self.retry = retry
         self.retry_after = retry_after

@@ -19,6 +19,7 @@ from .progress import encodable
 from .snapshot import Encoded, Failure, Snapshot, bounded
 from .status import TaskStatus
 from .stop import AttemptGivenBack, AttemptLost, StopSignal
+from .validation import told_by
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ def _judge(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
         message = f"The task took longer than its limit of {seconds:g} seconds."
         failure = Failure(code="TIMED_OUT", message=message)
         return _failed(work, run, error, failure, final=not work.options.retries(TimeoutError()))
-    failure = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")
+    failure = Failure(code="TASK_ERROR", message=told_by(error) or "The task failed with an unexpected error.")
     return _failed(work, run, error, failure, final=not work.options.retries(error))
 
 
