@@ -65,6 +65,11 @@ class ClientError(StrawberryTasksError):
     code: ClassVar[str]
 
     @property
+    def message(self) -> str:
+        """What clients read."""
+        return str(self)
+
+    @property
     def extensions(self) -> dict[str, object]:
         """What GraphQL puts beside the message."""
         return {"code": self.code}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, is_dataclass
@@ -21,7 +22,7 @@ from strawberry.django.context import StrawberryDjangoContext
 from strawberry.utils.str_converters import to_camel_case
 
 from ..app import Tasks
-from ..errors import ClientError, StoreUnavailableError, TaskNotFoundError
+from ..errors import ClientError, StoreUnavailableError, TaskNotFoundError, UnforeseenError
 from ..schema.visit import Visit, begin
 from ..snapshot import Snapshot
 
@@ -30,6 +31,21 @@ HEARTBEAT = timedelta(seconds=15)
 
 _FRESH = {"Cache-Control": "private, no-cache"}
 _STREAM = {"Cache-Control": "private, no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+_STATUSES = {
+    TaskNotFoundError: HTTPStatus.NOT_FOUND,
+    StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""The HTTP status of each error that has one of its own."""
+
+logger = logging.getLogger(__name__)
+
+
+class _AsgiRequiredError(ClientError):
+    code = "ASGI_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("Events need an ASGI server; this one speaks WSGI.")
 
 
 def task_urls(tasks: Tasks, *, heartbeat: timedelta = HEARTBEAT) -> list[URLPattern]:
@@ -70,9 +86,7 @@ class _Views:
         who = await self._begin(request)
         run = await who.get(str(run_id))
         if not isinstance(request, ASGIRequest):
-            return _error(
-                HTTPStatus.NOT_IMPLEMENTED, "ASGI_REQUIRED", "Events need an ASGI server; this one speaks WSGI."
-            )
+            return _error(HTTPStatus.NOT_IMPLEMENTED, _AsgiRequiredError())
         known = _version(request.headers.get("Last-Event-ID", ""))
         if run.is_terminal and known is not None and run.version <= known:
             # Tells a browser that has seen the end not to come back.
@@ -91,10 +105,10 @@ def _view(answer: Callable[[HttpRequest, UUID], Awaitable[HttpResponseBase]]) ->
     async def view(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
         try:
             return await answer(request, run_id)
-        except TaskNotFoundError as error:
-            return _error(HTTPStatus.NOT_FOUND, error.code, str(error))
-        except StoreUnavailableError as error:
-            return _error(HTTPStatus.SERVICE_UNAVAILABLE, error.code, error.message)
+        except ClientError as error:
+            if isinstance(error, UnforeseenError):
+                logger.exception("%s could not be answered.", request.path)
+            return _error(_STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR), error)
 
     return cast("Callable[..., HttpResponseBase]", require_safe(view))  # Django's types know no async views.
 
@@ -105,7 +119,7 @@ async def _events(who: Visit, run: Snapshot, known: int | None, heartbeat: timed
             async for state in states:
                 yield ":\n\n" if state is None else f"id: {state.version}\ndata: {await _dump(who, state)}\n\n"
     except ClientError as error:
-        refusal = json.dumps({"code": error.code, "message": str(error)})
+        refusal = json.dumps({"code": error.code, "message": error.message})
         yield f"event: refused\ndata: {refusal}\n\n"
 
 
@@ -131,6 +145,6 @@ def _version(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
-def _error(status: HTTPStatus, code: str, message: str) -> HttpResponse:
-    body = json.dumps({"code": code, "message": message})
+def _error(status: HTTPStatus, error: ClientError) -> HttpResponse:
+    body = json.dumps({"code": error.code, "message": error.message})
     return HttpResponse(body, status=status, content_type="application/json", headers=_FRESH)

@@ -224,7 +224,9 @@ class Fanout:
             state = await asyncio.to_thread(self._find_absent, run_id)
         except TaskUnreadableError as error:
             self._tell_all(topics, run_id, error)
-        except Exception:  # Nothing is known, so nothing is told; it is read again.
+        except StoreUnavailableError as error:  # Nothing is known, so nothing is told; it is read again.
+            logger.warning("Run %s could not be looked for: %s", run_id, error)
+        except Exception:
             logger.exception("Run %s could not be looked for.", run_id)
         else:
             self._tell_all(topics, run_id, state)

@@ -35,7 +35,8 @@ end
 -- Tells how much memory a script may take that writes though it is short: up to a tenth beyond `maxmemory`. False if it is not short.
 -- For scripts that have written nothing yet.
 local function room_though_full(prefix)
-  if type(redis.pcall('SETRANGE', prefix .. 'nothing', 0, '')) == 'number' then
+  local refusal = redis.pcall('SETRANGE', prefix .. 'nothing', 0, '')
+  if type(refusal) == 'number' or not string.find(refusal.err, 'OOM', 1, true) then
     return false
   end
   local memory = redis.pcall('INFO', 'memory')

@@ -13,6 +13,7 @@ import pytest
 from django.test import AsyncRequestFactory, Client
 
 from strawberry_tasks import Tasks
+from strawberry_tasks.dispatch import SendAtOnce
 from strawberry_tasks.django.rest import task_urls
 from tests.django.project.tasks import add
 from tests.django.sites import RECHECK, Site, Visitor
@@ -221,6 +222,23 @@ async def test_a_store_that_is_away_is_told() -> None:
         answer = await view.callback(AsyncRequestFactory().get("/"), uuid4())
 
         assert (answer.status_code, json.loads(answer.content)["code"]) == (503, "STORE_UNAVAILABLE")
+    tasks.close()
+
+
+async def test_an_error_that_nobody_has_foreseen_is_told_by_a_code(caplog: pytest.LogCaptureFixture) -> None:
+    """Its words stand in the log."""
+
+    class Dispatch(SendAtOnce):
+        def held(self, run_id: str) -> None:
+            raise RuntimeError("secret")
+
+    tasks = Tasks("memory://", dispatch=Dispatch())
+    for view in task_urls(tasks):
+        answer = await view.callback(AsyncRequestFactory().get("/"), uuid4())
+
+        assert (answer.status_code, json.loads(answer.content)["code"]) == (500, "INTERNAL_ERROR")
+        assert b"secret" not in answer.content
+    assert "secret" in caplog.text
     tasks.close()
 
 

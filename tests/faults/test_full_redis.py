@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from strawberry_tasks.contrib.embedded import find_server
 from strawberry_tasks.errors import QueueUnavailableError, StoreUnavailableError
 from strawberry_tasks.snapshot import Failure
 from strawberry_tasks.stores.base import Change, Claim, Lease
+from strawberry_tasks.stores.workers import WorkerInfo, open_roll
 from tests.apps.settings import Settings
 from tests.faults.tasks import FaultTasks, make_tasks
 from tests.patience import PATIENCE
@@ -205,3 +206,19 @@ def test_a_failure_keeps_its_message(stage: Stage) -> None:
     store.apply([Change(run_id=handle.id, attempt=claim.snapshot.attempt, values=values)])
 
     assert handle.refresh().failure == replace(failure, traceback=None)
+
+
+def test_operators_can_see_and_act(stage: Stage) -> None:
+    """Workers report themselves, and a schedule can be paused."""
+    store = stage.tasks.tasks.runtime().store
+    roll = open_roll(stage.server.url, namespace="full", ttl=timedelta(minutes=1))
+    started_at = datetime.now(UTC)
+    stage.exhaust()
+
+    roll.note(WorkerInfo(id="here", host="box", pid=1, queues=[], threads=1, started_at=started_at, runs=[]))
+    store.schedules(["nightly"])
+    store.pause("nightly", paused=True)
+
+    assert [worker.id for worker in roll.read()] == ["here"]
+    assert [state.is_paused for state in store.schedules(["nightly"])[1]] == [True]
+    roll.close()
