@@ -36,8 +36,10 @@ from .routes import Routes
 from .runtime import Ports, Runtime
 from .schedule import Schedule
 from .scheduler import Schedules
+from .schema.operations import OperationExtension
 from .schema.registry import Registry, TasksExtension
 from .snapshot import JSON, Failure
+from .starter import no_operation
 from .stores import open_store
 from .stores.base import LEASE, Store
 from .stores.workers import WorkerInfo, open_roll
@@ -188,7 +190,7 @@ class Tasks(Declaring):
     @cached_property
     def extension(self) -> type[TasksExtension]:
         """The schema extension; pass it as one of the ``extensions`` of `Schema`."""
-        return type("TasksExtension", (TasksExtension,), {"registry": self.registry})
+        return type("TasksExtension", (OperationExtension,), {"registry": self.registry})
 
     @cached_property
     def registry(self) -> Registry:
@@ -265,7 +267,8 @@ class Tasks(Declaring):
 
     def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
-        return perform(work, run_id, self.runtime(), settle)
+        with no_operation():  # Inline, it may be in the middle of one, and a worker is not.
+            return perform(work, run_id, self.runtime(), settle)
 
     def fail(self, run_id: str, failure: Failure) -> None:
         """End a run of which no attempt will follow; backends call it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .declaration import Declaration
 from .policy import Policy
@@ -32,5 +32,5 @@ class Environment(NamedTuple):
     max_result: int
     """How many bytes what a run returns has at the most, as JSON."""
 
-    handle_type: Callable[[Declaration], type[Any]]
+    handle_type: Callable[[Declaration], type[object]]
     """Makes the GraphQL type of a task's handles."""

@@ -37,6 +37,10 @@ class Handle(Generic[R]):
     def __repr__(self) -> str:
         return f"<Handle {self.started.name} {self.id}>"
 
+    def is_of(self, runtime: Callable[[], Runtime]) -> bool:
+        """Tell whether it belongs to the `Tasks` whose runtime this is."""
+        return self._runtime == runtime
+
     def refresh(self) -> Snapshot:
         """Return the run's present state.
 

@@ -29,6 +29,21 @@ def expiry_of(expires: timedelta | datetime) -> timedelta | datetime:
     return expires
 
 
+def patience_of(expires: timedelta | datetime | None, delay: timedelta | None) -> timedelta | None:
+    """Return how long from now a run must have started."""
+    if isinstance(expires, datetime):
+        return max(expires - datetime.now(UTC), timedelta(0))
+    return None if expires is None else expires + (delay or timedelta(0))
+
+
+def check_size(task: str, arguments: str, most: int) -> None:
+    """Refuse encoded arguments that are too long."""
+    if len(arguments) > most:  # It is ASCII.
+        raise TaskInputError(
+            f"task {task!r}: expected arguments of at most {most} bytes, encoded; got {len(arguments)}."
+        )
+
+
 def words_of(option: str, words: Iterable[str]) -> tuple[str, ...]:
     """Refuse words that are too long or too many; return each once."""
     if isinstance(words, str):

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Self, TypeVar
 from uuid import uuid4
@@ -20,8 +20,10 @@ from .environment import Environment
 from .errors import QueueUnavailableError, StoreUnavailableError, TaskError, TaskInputError, TaskNotRetryableError
 from .handle import Handle
 from .policy import NOBODY, Viewer
-from .run_options import call_of, expiry_of, wait_of, word_of, words_of
+from .run_options import call_of, check_size, expiry_of, patience_of, wait_of, word_of, words_of
+from .runtime import Runtime
 from .snapshot import JSON, Encoded, Snapshot, encoded
+from .starter import astarter, starter
 from .stores.base import Fire, Limit, NewRun, Record
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class Task(Generic[P, R]):
         self.options = options
         self._environment = environment
         self._handle_type = cache(partial(environment.handle_type, declaration))
-        self._viewer = NOBODY
+        self._viewer: Viewer | None = None
         self._delay: timedelta | None = None
         self._expires: timedelta | datetime | None = options.expires
         self._key: str | None = None
@@ -77,9 +79,13 @@ class Task(Generic[P, R]):
         return self.declaration.function
 
     @property
-    def handle_type(self) -> type[Any]:
+    def handle_type(self) -> type[object]:
         """The GraphQL type of its handles, e.g. ``SyncInventoryTaskHandle``; pass it as ``graphql_type``."""
         return self._handle_type()
+
+    def is_of(self, runtime: Callable[[], Runtime]) -> bool:
+        """Tell whether it belongs to the `Tasks` whose runtime this is."""
+        return self._environment.runtime == runtime
 
     def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Start a run.
@@ -108,7 +114,8 @@ class Task(Generic[P, R]):
 
     async def aenqueue_many(self, calls: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> list[Handle[R]]:
         """`enqueue_many` for async code."""
-        return await self._environment.runtime().off_loop(self.enqueue_many, calls)
+        task = await self._begun()
+        return await self._environment.runtime().off_loop(task.enqueue_many, calls)
 
     def delay(self, /, *args: Any, countdown: float | None = None, **kwargs: Any) -> Coroutine[Any, Any, Handle[R]]:
         """Start a run as some other frameworks spell it; `aenqueue` and `using` are typed.
@@ -141,7 +148,7 @@ class Task(Generic[P, R]):
             delay: How long from now until the run may start.
             eta: When the run may start; aware of its timezone.
             queue: Another queue, of some task or of ``Tasks(queues=…)``.
-            viewer: Whose run it is; by default nobody's.
+            viewer: Whose run it is; by default that of the viewer in the course of whose operation it is enqueued, else nobody's.
             priority: How urgent it is in its queue, -1000 to 1000; the higher, the sooner.
             key: While a run of this task with this key is live, `enqueue` starts no other, and returns its handle; whoever owns
                 it. At most 200 characters.
@@ -190,13 +197,14 @@ class Task(Generic[P, R]):
         if self.options.queue not in queues:
             known = ", ".join(sorted(queues))
             raise TaskInputError(f"task {self.name!r}: expected a queue out of {known}, got {self.options.queue!r}.")
+        viewer = starter(self._environment.policy) if self._viewer is None else self._viewer
         runs: list[NewRun] = []
         try:
             for args, kwargs in calls:
                 limit = self._limit(args, kwargs)
                 arguments = self.declaration.dump_arguments(args, kwargs, self._environment.uploads)
-                runs.append(self._new_run(arguments, limit))
-                self._check_size(arguments)
+                runs.append(self._new_run(arguments, limit, viewer))
+                check_size(self.name, arguments, self._environment.max_payload)
         except BaseException:
             for run in runs:
                 self._drop(run)
@@ -205,8 +213,9 @@ class Task(Generic[P, R]):
 
     async def astart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Snapshot:
         """`start` for async code."""
+        task = await self._begun()
         try:
-            return await self._environment.runtime().off_loop(self.start, args, kwargs)
+            return await self._environment.runtime().off_loop(task.start, args, kwargs)
         except StoreUnavailableError as error:
             raise QueueUnavailableError from error
 
@@ -229,7 +238,7 @@ class Task(Generic[P, R]):
         if alone:
             limit = Limit(f"schedule:{fire.schedule}", 1)
         runtime = self._environment.runtime()
-        run = replace(self._new_run(given, limit), id=run_id, fire=fire)
+        run = replace(self._new_run(given, limit, self._viewer or NOBODY), id=run_id, fire=fire)
         (started,) = self.send([run], undo=False)
         if runtime.log is not None and started.id == run_id:
             runtime.log.note([run])
@@ -359,17 +368,21 @@ class Task(Generic[P, R]):
         except Exception:
             logger.exception("Run %s was not started, but its uploads could not be removed.", run.id)
 
-    def _new_run(self, arguments: str, limit: Limit | None) -> NewRun:
+    async def _begun(self) -> Self:
+        """Return this task for the viewer who starts its runs here."""
+        return self if self._viewer is not None else self.using(viewer=await astarter(self._environment.policy))
+
+    def _new_run(self, arguments: str, limit: Limit | None, viewer: Viewer) -> NewRun:
         return NewRun(
             id=str(uuid4()),
             name=self.name,
             queue=self.options.queue,
             arguments=arguments,
             max_retries=self.options.max_retries,
-            owner=self._viewer.id,
-            claims=self._viewer.claims,
+            owner=viewer.id,
+            claims=viewer.claims,
             delay=self._delay,
-            expires=self._patience(),
+            expires=patience_of(self._expires, self._delay),
             key=self._key,
             tags=self._tags,
             priority=self.options.priority,
@@ -383,16 +396,3 @@ class Task(Generic[P, R]):
             return None if options.concurrency is None else Limit(self.name, options.concurrency)
         key = str(options.concurrency_key(**self.declaration.call_arguments(args, kwargs)))
         return Limit(f"{self.name}:{word_of('concurrency_key', key)}", options.concurrency)
-
-    def _patience(self) -> timedelta | None:
-        """Return how long from now a run must have started."""
-        if isinstance(self._expires, datetime):
-            return max(self._expires - datetime.now(UTC), timedelta(0))
-        return None if self._expires is None else self._expires + (self._delay or timedelta(0))
-
-    def _check_size(self, arguments: str) -> None:
-        size, most = len(arguments), self._environment.max_payload  # It is ASCII.
-        if size > most:
-            raise TaskInputError(
-                f"task {self.name!r}: expected arguments of at most {most} bytes, encoded; got {size}."
-            )

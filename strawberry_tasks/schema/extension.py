@@ -28,6 +28,7 @@ from .mutations import MutationTask
 from .names import build, renamed
 from .outages import OutageLog
 from .registry import Registry, registries_of, the_only
+from .returned import show_handles
 from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
@@ -56,11 +57,13 @@ class _TasksSchema(BaseSchema):
         if unforeseen:
             super().process_errors(unforeseen, execution_context)
 
-    def _show(self, roots: Mapping[str, type | None]) -> None:
-        """Have the schema's `query`, `mutation` and `subscription` be the classes that it was given."""
+    def _complete(self, roots: Mapping[str, type | None], registry: Registry | None) -> None:
+        """Have the schema's `query`, `mutation` and `subscription` be the classes that it was given, and its fields take handles."""
         for name, root in roots.items():
             if root is not None:
                 setattr(self, name, root)
+        if registry is not None:
+            show_handles(self, registry)
 
     @cached_property
     def _outages(self) -> OutageLog:
@@ -95,9 +98,11 @@ class Schema(_TasksSchema, strawberry.Schema):
         **options: Any,
     ) -> None:
         own = {"query": query, "mutation": mutation, "subscription": subscription}
-        given = _with_tasks(own, types, extensions, config)
+        extensions = tuple(extensions)
+        registry = _registry(extensions)
+        given = _with_tasks(own, types, extensions, config, registry)
         build(partial(super().__init__, **options), given, lambda: self.schema_converter)
-        self._show(own)
+        self._complete(own, registry)
 
 
 class FederationSchema(_TasksSchema, strawberry.federation.Schema):
@@ -115,10 +120,12 @@ class FederationSchema(_TasksSchema, strawberry.federation.Schema):
         **options: Any,
     ) -> None:
         own = {"query": query, "mutation": mutation, "subscription": subscription}
-        given = _with_tasks(own, types, extensions, config)
+        extensions = tuple(extensions)
+        registry = _registry(extensions)
+        given = _with_tasks(own, types, extensions, config, registry)
         given["query"] = as_class(given["query"])
         build(partial(super().__init__, **options), given, lambda: self.schema_converter)
-        self._show(own)
+        self._complete(own, registry)
 
 
 def _with_tasks(
@@ -126,20 +133,23 @@ def _with_tasks(
     types: Iterable[Any],
     extensions: Iterable[Any],
     config: StrawberryConfig | None,
+    registry: Registry | None,
 ) -> dict[str, Any]:
     """Return a schema's arguments with what its extensions bring."""
     config = config or StrawberryConfig()
-    extensions = tuple(extensions)
-    registries = registries_of(extensions)
     laid_in: dict[str, Any] = {**roots}
-    if registries:
-        registry = the_only(registries)
+    if registry is not None:
         config = renamed(config, registry.types)
         types = [*types, UntypedTaskHandle]
         for operation, brought in _brought(registry).items():
             key = operation.lower()
             laid_in[key] = lay_in(roots[key], operation, brought, config=config)
     return {**laid_in, "types": types, "extensions": extensions, "config": config}
+
+
+def _registry(extensions: Iterable[Any]) -> Registry | None:
+    registries = registries_of(extensions)
+    return the_only(registries) if registries else None
 
 
 def _brought(registry: Registry) -> dict[Operation, list[BroughtField]]:

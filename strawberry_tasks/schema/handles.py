@@ -32,6 +32,7 @@ def handle_type(declaration: Declaration) -> type[TaskHandle]:
         name=name,
         description=f"A run of `{declaration.name}`.",
         origin=kind,
+        is_type_of=lambda value, _info: type(value) is kind,  # By default any task's would do.
         fields=[*base.fields, _output(declaration, kind)] if declaration.result.typed else list(base.fields),
     )
     return kind

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import strawberry
 from strawberry.extensions import SchemaExtension
@@ -48,9 +48,21 @@ class Registry:
         policy: Who may see what.
         recheck: How long somebody may watch before the policy is asked again who that is.
         schedules: What is started again and again.
+        completed: The schemas whose fields take handles.
     """
 
-    __slots__ = ("_kinds", "_views", "fields", "policy", "recheck", "runtime", "schedules", "tasks", "types")
+    __slots__ = (
+        "_kinds",
+        "_views",
+        "completed",
+        "fields",
+        "policy",
+        "recheck",
+        "runtime",
+        "schedules",
+        "tasks",
+        "types",
+    )
 
     def __init__(
         self,
@@ -70,6 +82,7 @@ class Registry:
         self.policy = policy
         self.recheck = recheck
         self.schedules = schedules
+        self.completed: WeakSet[BaseSchema] = WeakSet()
         # Per schema, the type of each task's handles and its name there.
         self._kinds: WeakKeyDictionary[BaseSchema, dict[str, tuple[type[TaskHandle], str]]] = WeakKeyDictionary()
         self._views: WeakKeyDictionary[BaseSchema, SchemaView] = WeakKeyDictionary()
@@ -141,7 +154,8 @@ class Registry:
         kinds = self._kinds.setdefault(schema, {})
         key = "" if task is None else task.name
         if key not in kinds:
-            kinds[key] = (task and _known(task.handle_type, schema)) or _named(UntypedTaskHandle, schema)
+            own: Any = None if task is None else task.handle_type
+            kinds[key] = (own and _known(own, schema)) or _named(UntypedTaskHandle, schema)
         return kinds[key]
 
 
@@ -172,12 +186,17 @@ def registry_of(info: strawberry.Info[Any, Any]) -> Registry:
     Raises:
         ConfigurationError: If the schema has no tasks, or those of several `Tasks`.
     """
-    registries = list(_REGISTRIES.get(info.schema, ()))
+    registries = registries_at(info.schema)
     if not registries:
         raise ConfigurationError(
             "extensions: expected tasks.extension among the schema's extensions, found none. Write Schema(…, extensions=[tasks.extension])."
         )
     return the_only(registries)
+
+
+def registries_at(schema: BaseSchema) -> list[Registry]:
+    """Return the registries that a schema's extensions have brought."""
+    return list(_REGISTRIES.get(schema, ()))
 
 
 def the_only(registries: Sequence[Registry]) -> Registry:

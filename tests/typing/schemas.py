@@ -7,6 +7,7 @@ from typing import assert_type
 import strawberry
 
 from strawberry_tasks import (
+    Handle,
     OwnerPolicy,
     Policy,
     Schema,
@@ -47,6 +48,23 @@ class Mutation:
 @strawberry.type
 class Subscription(TaskSubscription):
     """Nothing of its own."""
+
+
+@strawberry.type
+class Placing:
+    """Mutations of one's own return handles as one type or the other."""
+
+    @strawberry.mutation(graphql_type=work.handle_type)  # type: ignore[untyped-decorator]
+    def placed(self) -> Handle[int]:
+        return work.enqueue(1)
+
+    @strawberry.mutation(graphql_type=work.handle_type | None)  # type: ignore[untyped-decorator]
+    async def perhaps(self) -> Handle[int] | None:
+        return await work.aenqueue(1)
+
+    @strawberry.mutation(graphql_type=list[TaskHandle])  # type: ignore[untyped-decorator]
+    def several(self) -> list[Handle[int]]:
+        return work.enqueue_many([(1,)])
 
 
 plain = strawberry.Schema(Query, Mutation, Subscription, types=[UntypedTaskHandle], extensions=[tasks.extension])

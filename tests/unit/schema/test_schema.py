@@ -299,6 +299,29 @@ def test_two_extensions() -> None:
         Schema(extensions=[declared().extension, declared().extension])
 
 
+def test_a_task_of_another_tasks() -> None:
+    """A task's mutation that is placed in the schema of another `Tasks` is refused, and starts nothing."""
+    ours, theirs = declared(), Tasks("memory://")
+
+    @theirs.mutation()
+    def foreign() -> int:
+        return 1
+
+    @strawberry.type
+    class Mutation:
+        started = foreign.mutation_field()
+
+    plain = strawberry.Schema(TaskQuery, Mutation, types=[UntypedTaskHandle], extensions=[ours.extension])
+    with pytest.raises(ConfigurationError, match=r"^<Task foreign>: expected a task of the Tasks whose extension the"):
+        Schema(mutation=Mutation, extensions=[ours.extension])
+    with inline(theirs):
+        message, _ = refuse(plain, "mutation { started { id } }")
+        runs = list(theirs.runtime().store.list(owner=None, first=9).runs)
+
+    assert message.startswith("<Task foreign>: expected a task of the Tasks")
+    assert runs == []
+
+
 def test_schemas_do_not_change_each_other() -> None:
     """One `Tasks` and one root may go into several schemas."""
 
