@@ -43,7 +43,7 @@ from .starter import no_operation
 from .stores import open_store
 from .stores.base import LEASE, Store
 from .stores.workers import WorkerInfo, open_roll
-from .surroundings import PlainSurroundings, Surroundings
+from .surroundings import PlainSurroundings, Surroundings, entered
 from .task import Task
 from .uploads import DirectoryUploads, Uploads
 
@@ -294,8 +294,8 @@ class Tasks(Declaring):
         self._roll.close()
 
     def _perform_in_thread(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
-        with self._ports.surroundings.in_thread():
-            return self.perform(work, run_id, settle)
+        with entered(self._ports.surroundings) as trouble:
+            return perform(work, run_id, self.runtime(), settle, trouble=trouble)
 
     def _open_runtime(self) -> Runtime:
         config = self.config

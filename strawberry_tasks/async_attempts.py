@@ -14,9 +14,11 @@ from queue import SimpleQueue
 from typing import Any, Final, NamedTuple
 
 from .errors import StoreUnavailableError
+from .escapes import raise_
 from .lifecycle import STORE_PAUSE, Attempt, Means, Settle, Work, begin
-from .outcome import ArgumentsRefused, Verdict
+from .outcome import Verdict
 from .stop import AttemptGivenBack
+from .surroundings import entered
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +102,7 @@ class AsyncAttempts:
     def _leave_to_themselves(self, patience: timedelta) -> None:
         for future, (_, attempt) in list(self._running.items()):
             logger.warning("%s does not stop; its run goes on elsewhere all the same.", attempt.label)
-            self._ended(future, partial(_raise, AttemptGivenBack()))
+            self._ended(future, partial(raise_, AttemptGivenBack()))
         self.wait(patience.total_seconds())
 
     def close(self) -> None:
@@ -109,10 +111,10 @@ class AsyncAttempts:
 
     def _begin(self, order: _Order) -> None:
         """Start an attempt, in a place that is counted already."""
-        with self._means.surroundings.in_thread():
-            self._begin_here(order)
+        with entered(self._means.surroundings) as trouble:
+            order.context.copy().run(self._begin_here, order, trouble)
 
-    def _begin_here(self, order: _Order) -> None:
+    def _begin_here(self, order: _Order, trouble: BaseException | None) -> None:
         work, run_id, settle, on_start, _ = order.assignment
         try:
             attempt = begin(work, run_id, self._means, settle)
@@ -124,9 +126,11 @@ class AsyncAttempts:
         if isinstance(attempt, Verdict):
             return self._close(order, attempt)
         try:
+            if trouble is not None:
+                raise trouble
             coroutine = attempt.coroutine()
-        except ArgumentsRefused as error:
-            return self._conclude(order, attempt, partial(_raise, error))
+        except BaseException as error:  # noqa: BLE001 - the worker's boundary
+            return self._conclude(order, attempt, partial(raise_, error))
         on_start()
         future = self._means.coroutines.start(coroutine, label=attempt.label, context=order.context)
         self._running[future] = order, attempt
@@ -140,12 +144,12 @@ class AsyncAttempts:
 
     def _conclude(self, order: _Order, attempt: Attempt, result: Callable[[], Any]) -> None:
         try:
-            with self._means.surroundings.in_thread():
+            with entered(self._means.surroundings):
                 verdict = order.context.copy().run(attempt.conclude, result)
         except StoreUnavailableError as error:
             logger.warning("The outcome of run %s could not be written: %s", attempt.run.id, error)
             verdict = Verdict(retry_in=STORE_PAUSE)
-        except BaseException as error:  # noqa: BLE001 - whatever a function may raise
+        except Exception as error:  # noqa: BLE001 - the worker's boundary
             verdict = Verdict(error=error)
         self._close(order, verdict)
 
@@ -201,9 +205,5 @@ class _Threads:
         while (function := self._calls.get()) is not None:
             try:
                 function()
-            except Exception:
+            except BaseException:
                 logger.exception("The end of an async attempt was not told.")
-
-
-def _raise(error: BaseException) -> None:
-    raise error

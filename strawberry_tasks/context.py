@@ -8,6 +8,7 @@ from functools import cache, partial
 from sys import float_info
 from typing import Any, Final
 
+from .escapes import OURS
 from .policy import Viewer
 from .progress import ProgressReporter
 from .snapshot import Snapshot
@@ -137,7 +138,9 @@ class InfoContext(Mapping[str, Any]):
             loaded: Future[object] = Future()
             try:
                 loaded.set_result(self._load_user())
-            except Exception as error:  # noqa: BLE001 - raised where the function asks
+            except OURS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised where the function asks
                 loaded.set_exception(error)
             self._load_user = partial(loaded.result, timeout=0)
 

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from dramatiq.asyncio import EventLoopThread
 
+from .isolation import ContextThreads
 from .loop_watch import LoopWatch
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class _LoopThread(EventLoopThread):
         self.daemon = True
         # `Task.get_context` came with Python 3.12 only.
         self._labels: WeakKeyDictionary[asyncio.Future[Any], str | None] = WeakKeyDictionary()
+        self.loop.set_default_executor(ContextThreads(thread_name_prefix="strawberry-tasks-loop"))
         self.loop.set_task_factory(self._make_task)  # type: ignore[arg-type]
 
     def start(self, *, timeout: float | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from .config import IO_THREADS, MAX_IO_WAIT
 from .errors import QueueUnavailableError, StoreUnavailableError
-from .surroundings import Surroundings
+from .surroundings import Surroundings, entered
 
 R = TypeVar("R")
 
@@ -45,7 +45,9 @@ class IoThreads:
                 "The task store or the queue does not answer, nor did it answer others just now."
             )
         try:
-            with self._surroundings.in_thread():
+            with entered(self._surroundings) as trouble:
+                if trouble is not None:
+                    raise trouble
                 return function()
         except (StoreUnavailableError, QueueUnavailableError):
             self._last_outage = time.monotonic()

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
 from .config import TaskOptions
@@ -18,7 +18,9 @@ from .context import TaskContext
 from .coroutines import CoroutineThread
 from .deadline import await_within, call_within
 from .errors import StoreUnavailableError
+from .escapes import OURS, contained, raise_
 from .hard_limit import HardLimit, is_worker_process, replace_process
+from .isolation import apart, own_decimals
 from .keeper import Keeper
 from .outage import Outage
 from .outcome import CANCELED, ArgumentsRefused, Outcome, Verdict, given_back, given_up, outcome_of
@@ -28,7 +30,7 @@ from .status import TaskStatus
 from .stop import StopSignal, await_unless_stopped
 from .stores.base import Busy, Change, Claim, Store
 from .stores.records import present
-from .surroundings import Surroundings
+from .surroundings import Surroundings, entered_on_loop
 
 logger = logging.getLogger(__name__)
 
@@ -112,21 +114,28 @@ class Means(Protocol):
         """Hear that a run is in another state now."""
 
 
-def perform(work: Work, run_id: str, means: Means, settle: Settle | None = None) -> Verdict:
-    """Claim the next attempt of a run, execute it in this thread, and write its outcome.
+def perform(
+    work: Work, run_id: str, means: Means, settle: Settle | None = None, *, trouble: BaseException | None = None
+) -> Verdict:
+    """Claim the next attempt of a run, execute it in this thread and in a copy of its context, and write its outcome.
 
     Args:
         work: The task.
         run_id: The run.
         means: What to perform it with.
         settle: Writes the outcome, by default with `Store.apply`.
+        trouble: What the attempt ends with instead, as if its function had raised it.
 
     Raises:
         StoreUnavailableError: If the store was away before the attempt, or for `SETTLE_PATIENCE` after it. The message has
             to be delivered again.
     """
+    return apart(_perform, work, run_id, means, settle, trouble)
+
+
+def _perform(work: Work, run_id: str, means: Means, settle: Settle | None, trouble: BaseException | None) -> Verdict:
     attempt = begin(work, run_id, means, settle)
-    return attempt if isinstance(attempt, Verdict) else attempt.conclude(attempt.execute)
+    return attempt if isinstance(attempt, Verdict) else attempt.perform(trouble)
 
 
 def begin(work: Work, run_id: str, means: Means, settle: Settle | None = None) -> Attempt | Verdict:
@@ -182,6 +191,17 @@ class Attempt:
         """Names it in a log."""
         return f"Attempt {self.run.attempt} of run {self.run.id} ({self.run.name})"
 
+    def perform(self, trouble: BaseException | None = None) -> Verdict:
+        """Execute and conclude it.
+
+        Args:
+            trouble: What it ends with instead, as if its function had raised it.
+
+        Raises:
+            StoreUnavailableError: As `conclude` does.
+        """
+        return self.conclude(self.execute if trouble is None else partial(raise_, trouble))
+
     def execute(self) -> Any:
         """Call the function, wait for it, and return its result."""
         if self._work.is_async:
@@ -195,10 +215,11 @@ class Attempt:
         Raises:
             ArgumentsRefused: If it cannot take the arguments.
         """
-        awaitable = await_unless_stopped(self.stop, _contained(self._bind()(), self._surroundings))
-        return await_within(
+        awaitable = await_unless_stopped(self.stop, _surrounded(self._bind(), self._surroundings))
+        limited = await_within(
             self._work.options.timeout, awaitable, stalled=lambda: self._coroutines.stalled(except_by=self.label)
         )
+        return contained(limited)
 
     def conclude(self, result: Callable[[], Any]) -> Verdict:
         """Write how the attempt ended, and tell what follows for its message.
@@ -260,7 +281,9 @@ class Attempt:
     def _bind(self) -> Callable[[], Any]:
         try:
             return self._work.bind(self._claim.arguments, TaskContext(self.run, self._reporter, self.stop))
-        except Exception as error:
+        except OURS:
+            raise
+        except BaseException as error:
             raise ArgumentsRefused from error
 
 
@@ -301,15 +324,10 @@ def _is_to_be_canceled(present: Snapshot | None, attempt: int) -> bool:
     return present.attempt == attempt and present.cancel_requested
 
 
-async def _contained(awaitable: Awaitable[Any], surroundings: Surroundings) -> Any:
-    try:
-        async with surroundings.on_loop():
-            return await awaitable
-    except KeyboardInterrupt as error:
-        raise RuntimeError("The task raised KeyboardInterrupt.") from error
-    except SystemExit as error:
-        # It would leave the event loop, which all async attempts of this process share.
-        raise RuntimeError(f"The task called sys.exit({error.code!r}).") from error
+async def _surrounded(call: Callable[[], Awaitable[Any]], surroundings: Surroundings) -> Any:
+    own_decimals()
+    async with entered_on_loop(surroundings):
+        return await call()
 
 
 def fail(run_id: str, failure: Failure, *, store: Store, find: Callable[[str], Work | None]) -> None:
@@ -370,5 +388,5 @@ def _patiently(call: Callable[[], R], patience: timedelta, what: str) -> R:
 def _release(work: Work, claim: Claim) -> None:
     try:
         work.release(claim.arguments)
-    except Exception:
+    except BaseException:  # The run has ended, whatever it is.
         logger.exception("Run %s has ended, but its uploads could not be removed.", claim.snapshot.id)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import logging
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
-from dramatiq.middleware import Interrupt
-
 from .config import TaskOptions
 from .deadline import DeadlineExceeded
 from .errors import TaskCanceled, TaskError, ValueEncodingError
+from .escapes import raised, reported
 from .progress import encodable
 from .snapshot import Encoded, Failure, Snapshot, bounded
 from .status import TaskStatus
@@ -23,8 +20,7 @@ from .validation import told_by
 
 logger = logging.getLogger(__name__)
 
-_ESCAPES = (SystemExit, asyncio.CancelledError, concurrent.futures.CancelledError, Interrupt)
-"""What may end a function past ``except Exception`` without meaning the worker; Dramatiq's own interrupts are among them."""
+_UNEXPECTED = Failure(code="TASK_ERROR", message="The task failed with an unexpected error.")
 
 
 class ArgumentsRefused(Exception):  # noqa: N818 - says what happened, and never leaves the lifecycle
@@ -40,7 +36,7 @@ class Verdict(NamedTuple):
     is_busy: bool = False
     """Whether the message found another attempt at work, or its own superseded."""
 
-    error: BaseException | None = None
+    error: Exception | None = None
     """What no one foresaw and the run failed of for good, for the queue's own error reporting; no `TaskError`."""
 
 
@@ -81,15 +77,16 @@ def outcome_of(work: Judged, run: Snapshot, stop: StopSignal, result: Callable[[
     """
     try:
         return Outcome(values={"status": TaskStatus.COMPLETED, "result": work.dump_result(result())})
-    except ArgumentsRefused as refusal:
-        return _refused(work, run, refusal.__cause__ or refusal)
     except TaskCanceled as reason:
         return _stopped(run, type(reason))
-    except (Exception, DeadlineExceeded, *_ESCAPES) as error:  # noqa: BLE001 - the worker's boundary
+    except BaseException as error:  # noqa: BLE001 - the worker's boundary
         if stop.is_noticed and stop.reason is not None:
             # It met an error on its way out.
             return _stopped(run, stop.reason)
-        return _judge(work, run, error)
+        try:
+            return _judge(work, run, raised(error))
+        except BaseException as unreadable:  # noqa: BLE001 - such as a TaskError of one's own without a message
+            return _failed(work, run, unreadable, _UNEXPECTED)
 
 
 def given_up(work: Judged) -> Outcome:
@@ -122,7 +119,9 @@ def _refused(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
 
 
 def _judge(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
-    """Tell what follows from what the function raised."""
+    """Tell what follows from what the function raised, or what kept it from being called."""
+    if isinstance(error, ArgumentsRefused):
+        return _refused(work, run, error.__cause__ or error)
     if isinstance(error, TaskError):
         failure = Failure(code=error.code, message=error.message)
         is_final = not error.retry or isinstance(error, tuple(work.options.no_retry_for))
@@ -135,7 +134,7 @@ def _judge(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
         message = f"The task took longer than its limit of {seconds:g} seconds."
         failure = Failure(code="TIMED_OUT", message=message)
         return _failed(work, run, error, failure, final=not work.options.retries(TimeoutError()))
-    failure = Failure(code="TASK_ERROR", message=told_by(error) or "The task failed with an unexpected error.")
+    failure = Failure(code=_UNEXPECTED.code, message=told_by(error) or _UNEXPECTED.message)
     return _failed(work, run, error, failure, final=not work.options.retries(error))
 
 
@@ -159,7 +158,7 @@ def _failed(
     if final or not run.has_retry:
         # In one line, lest what a client has sent looks like another entry.
         logger.warning("Run %s (%s) failed: %s", run.id, run.name, " ".join(detailed.message.split()))
-        unforeseen = None if isinstance(error, TaskError) else error
+        unforeseen = None if isinstance(error, TaskError) else reported(error)
         return Outcome(values={"status": TaskStatus.FAILED, "failure": detailed}, verdict=Verdict(error=unforeseen))
     delay = work.options.backoff(run.attempt - run.given_back) if retry_in is None else retry_in
     logger.warning(

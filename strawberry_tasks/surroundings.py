@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Protocol, TypeVar
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Final, Protocol, TypeVar
+
+logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
+
+_LEFT_IN_DISORDER: Final = "The surroundings of an attempt, or of a call, could not be left in order."
 
 
 class Surroundings(Protocol):
@@ -26,6 +32,42 @@ class Surroundings(Protocol):
             function: What to call.
             otherwise: Calls it in one of the package's own threads, for want of a better one.
         """
+
+
+@contextmanager
+def entered(surroundings: Surroundings) -> Iterator[BaseException | None]:
+    """Stand in the surroundings of a thread for the block.
+
+    Yields:
+        What entering them has raised, if it has; leaving them hurts nothing, since what stood in them is done by then.
+    """
+    try:
+        around = surroundings.in_thread()
+        around.__enter__()
+    except BaseException as error:  # noqa: BLE001 - for who stands in them to end with
+        yield error
+        return
+    try:
+        yield None
+    finally:
+        try:
+            around.__exit__(*sys.exc_info())
+        except Exception:
+            logger.exception(_LEFT_IN_DISORDER)
+
+
+@asynccontextmanager
+async def entered_on_loop(surroundings: Surroundings) -> AsyncIterator[None]:
+    """Stand in the surroundings of an event loop for the block; leaving them hurts nothing."""
+    around = surroundings.on_loop()
+    await around.__aenter__()
+    try:
+        yield
+    finally:
+        try:
+            await around.__aexit__(*sys.exc_info())
+        except Exception:
+            logger.exception(_LEFT_IN_DISORDER)
 
 
 class PlainSurroundings:

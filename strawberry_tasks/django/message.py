@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 from ..errors import QueueUnavailableError, StoreUnavailableError
+from ..isolation import apart
 from ..lifecycle import STORE_PAUSE, Attempt, begin
 from ..outcome import Verdict
 from ..runtime import Runtime
 from ..snapshot import Failure
 from ..stores.records import present
+from ..surroundings import entered
 from .carrier import FrameworkBackend
 from .conf import DjangoSettings
 from .default import default_tasks
@@ -37,16 +39,18 @@ def perform_run(context: AnyTaskContext, run_id: str) -> None:
     backend = cast("FrameworkBackend", runtime.backend)
     backend.tend()
     # What is performed inline stands in the surroundings of its caller.
-    with nullcontext() if backend.is_inline else runtime.surroundings.in_thread():
+    with nullcontext() if backend.is_inline else entered(runtime.surroundings) as trouble:
         try:
-            _perform(context.task_result.task, run_id, runtime, backend)
+            _perform(context.task_result.task, run_id, runtime, backend, trouble)
         finally:
             # A worker may end its process with the message.
             runtime.flush_log()
 
 
-def _perform(message: AnyTask, run_id: str, runtime: Runtime, backend: FrameworkBackend) -> None:
-    while (wait := _attempt(message, run_id, runtime, backend)) is not None:
+def _perform(
+    message: AnyTask, run_id: str, runtime: Runtime, backend: FrameworkBackend, trouble: BaseException | None
+) -> None:
+    while (wait := apart(_attempt, message, run_id, runtime, backend, trouble)) is not None:
         if backend.is_inline:
             continue
         if wait > SHORT and backend.can_defer:
@@ -59,10 +63,12 @@ def _perform(message: AnyTask, run_id: str, runtime: Runtime, backend: Framework
         time.sleep(max(wait.total_seconds(), 0))
 
 
-def _attempt(message: AnyTask, run_id: str, runtime: Runtime, backend: FrameworkBackend) -> timedelta | None:
+def _attempt(
+    message: AnyTask, run_id: str, runtime: Runtime, backend: FrameworkBackend, trouble: BaseException | None
+) -> timedelta | None:
     """Perform the next attempt of a run that is due; return how long until the message is wanted again, if it is."""
     try:
-        verdict = _verdict(message, run_id, runtime, backend)
+        verdict = _verdict(message, run_id, runtime, backend, trouble)
     except StoreUnavailableError:
         if backend.is_inline:
             raise
@@ -78,7 +84,9 @@ def _attempt(message: AnyTask, run_id: str, runtime: Runtime, backend: Framework
     return verdict.retry_in
 
 
-def _verdict(message: AnyTask, run_id: str, runtime: Runtime, backend: FrameworkBackend) -> Verdict:
+def _verdict(
+    message: AnyTask, run_id: str, runtime: Runtime, backend: FrameworkBackend, trouble: BaseException | None
+) -> Verdict:
     run = present(runtime.store.read([run_id])[0])
     if run is None or run.is_terminal:
         logger.info("Skipped a message of run %s: it has ended or expired.", run_id)
@@ -97,7 +105,7 @@ def _verdict(message: AnyTask, run_id: str, runtime: Runtime, backend: Framework
         return attempt
     if backend.can_defer and not backend.is_inline:
         _leave_another(message, run_id, backend)
-    return attempt.conclude(attempt.execute)
+    return attempt.perform(trouble)
 
 
 def _leave_another(message: AnyTask, run_id: str, backend: FrameworkBackend) -> None:

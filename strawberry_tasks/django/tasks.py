@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,7 @@ from strawberry.scalars import JSON
 from .. import task as ours
 from ..context import TaskContext
 from ..errors import ConfigurationError
+from ..escapes import OURS
 from ..schema.mutations import MutationTask
 from ..status import TaskStatus
 from .decorators import durations, task, task_mutation
@@ -160,7 +162,9 @@ class Execution:
         task_started.send(sender, task_result=result)
         try:
             value = self.tell(self.task.func(*self._context(result), *args, **kwargs))
-        except (Exception, SystemExit):
+        except OURS:
+            raise
+        except BaseException:
             if not run.snapshot.has_retry:
                 task_finished.send(sender, task_result=_failed(result))
             raise
@@ -173,7 +177,9 @@ class Execution:
         await _asend(task_started, sender, result)
         try:
             value = self.tell(await self.task.func(*self._context(result), *args, **kwargs))
-        except (Exception, SystemExit):
+        except (*OURS, asyncio.CancelledError):
+            raise
+        except BaseException:
             if not run.snapshot.has_retry:
                 await _asend(task_finished, sender, _failed(result))
             raise

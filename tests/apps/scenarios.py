@@ -18,6 +18,7 @@ import strawberry
 from strawberry.file_uploads import Upload
 
 from strawberry_tasks import TaskContext, TaskError, Tasks, Viewer
+from tests.apps.escapes import escape, escape_async, trace, trace_async
 
 GATE_SECONDS = 60
 """How long a task waits at a gate before it gives up, so that no test leaves one behind."""
@@ -105,6 +106,10 @@ class Scenarios:
         self.measure = tasks.mutation()(measure)
         self.visit = tasks.mutation()(visit)
         self.note = tasks.task()(note)
+        self.escape = tasks.task(max_retries=1, retry_delay=SOON)(escape)
+        self.escape_async = tasks.task(max_retries=1, retry_delay=SOON)(escape_async)
+        self.trace = tasks.task()(trace)
+        self.trace_async = tasks.task()(trace_async)
 
 
 def add(left: int, right: int) -> Sum:
