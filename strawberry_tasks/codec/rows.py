@@ -129,18 +129,26 @@ def _alike(places: Sequence[Place]) -> Iterable[list[Place]]:
 
 
 def _read(alike: Sequence[Place], view: View) -> Iterator[object]:
-    rows: dict[Any, object]
+    first = alike[0]
+    keys = [place.row.key for place in alike]
     try:
-        asked = _queryset(alike[0].row).filter(pk__in=[place.row.key for place in alike])
-        rows = {row.pk: row for row in view(asked, alike[0])}
-        if alike[0].row.narrowed and len(rows) < len(alike):
-            rows = dict.fromkeys(asked.values_list("pk", flat=True), LEFT_OUT) | rows
+        rows: dict[Any, object] = _by_key(keys, _queryset(first.row), lambda asked: view(asked, first))
+        if first.row.narrowed and len(rows) < len(keys):
+            rows = dict.fromkeys(_queryset(first.row).filter(pk__in=keys).values_list("pk", flat=True), LEFT_OUT) | rows
     except Exception as error:
-        unavailable = _unavailable(alike[0].row, error)
+        unavailable = _unavailable(first.row, error)
         if unavailable is None:
             raise
         return iter([unavailable] * len(alike))
     return (rows[place.row.key] if place.row.key in rows else _RowGoneError(place.row) for place in alike)
+
+
+def _by_key(keys: Sequence[Any], rows: Any, view: Callable[[Any], Iterable[Any]]) -> dict[Any, object]:
+    found = {row.pk: row for row in view(rows.filter(pk__in=keys))}
+    if not found.keys() - set(keys):
+        return found
+    # The database takes keys for the same that Python does not, say in upper and lower case.
+    return {key: row for key in keys for row in view(rows.filter(pk=key))}
 
 
 def _queryset(row: RowKey) -> Any:

@@ -42,6 +42,22 @@ class Branch(Shop):
         app_label = "codec_tests"
 
 
+class Seat(models.Model):
+    pk = models.CompositePrimaryKey("row", "number")
+    row = models.CharField(max_length=2)
+    number = models.IntegerField()
+
+    class Meta:
+        app_label = "codec_tests"
+
+
+class Word(models.Model):
+    word = models.CharField(max_length=20, primary_key=True, db_collation="NOCASE")
+
+    class Meta:
+        app_label = "codec_tests"
+
+
 class Abstract(models.Model):
     class Meta:
         app_label = "codec_tests"
@@ -80,11 +96,11 @@ class Wanted:
 def tables(transactional_db: None) -> Iterator[None]:
     """Tables that exist while the test runs, in whichever database the settings name."""
     with connection.schema_editor() as editor:
-        for model in (Shop, Ticket, Branch):
+        for model in (Shop, Ticket, Branch, Seat):
             editor.create_model(model)
     yield
     with connection.schema_editor() as editor:
-        for model in (Branch, Ticket, Shop):
+        for model in (Seat, Branch, Ticket, Shop):
             editor.delete_model(model)
 
 
@@ -132,6 +148,36 @@ def test_keys_may_be_uuids_and_rows_of_a_parent() -> None:
 
     assert travel(parameter(Ticket), ticket) == travel(parameter(Ticket), str(ticket.pk)) == ticket
     assert travel(parameter(Branch), branch) == travel(parameter(Branch), str(branch.pk)) == branch
+
+
+def test_keys_may_have_parts() -> None:
+    """They travel as a list."""
+    seats = [Seat.objects.create(row="a", number=number) for number in (1, 2)]
+
+    assert travel(parameter(list[Seat]), seats) == seats
+    assert travel(parameter(Seat), ("a", 2)) == seats[1]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="collations have other names there")
+def test_a_database_may_take_two_keys_for_the_same() -> None:
+    """The row is found by what its database takes for the key."""
+    with connection.schema_editor() as editor:
+        editor.create_model(Word)
+    try:
+        words = [Word.objects.create(word=word) for word in ("Abc", "def")]
+
+        assert parameter(Word).load("ABC") == words[0]
+        assert parameter(list[Word]).load(["DEF", "Abc"]) == [words[1], words[0]]
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Word)
+
+
+@pytest.mark.parametrize("key", [2**63, -(2**63) - 1, "9" * 30])
+def test_a_key_that_no_database_has_is_refused(key: object) -> None:
+    """Drivers would raise errors of their own."""
+    with pytest.raises(ValueEncodingError, match="expected Shop or its primary key"):
+        parameter(Shop).dump(key)
 
 
 def test_the_schema_shows_ids() -> None:
