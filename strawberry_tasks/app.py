@@ -17,6 +17,7 @@ from .backends.upkeep import Upkeep
 from .config import (
     MAX_PAYLOAD,
     MAX_RESULT,
+    MAX_SUBSCRIPTIONS,
     Config,
     TaskOptions,
     TaskSettings,
@@ -75,6 +76,8 @@ class Tasks(Declaring):
         progress_interval: Progress calls that are closer together than this are merged.
         policy: Who may see what; by default the owner and staff.
         recheck: How long somebody may watch runs before the policy is asked again who that is; who may not any more is cut off.
+        max_subscriptions: How many subscriptions one viewer has in a process at the most; those of somebody who is not signed in
+            are counted by their connection.
         uploads: Where uploaded files are kept until their run has ended; by default a directory on this machine.
         fields: Other names for the fields that the extension brings beside those of the tasks, e.g. ``{"task": "run"}``; ``None``
             as the name leaves one out.
@@ -109,6 +112,7 @@ class Tasks(Declaring):
         progress_interval: timedelta = timedelta(milliseconds=100),
         policy: Policy | None = None,
         recheck: timedelta = timedelta(seconds=60),
+        max_subscriptions: int = MAX_SUBSCRIPTIONS,
         uploads: Uploads | None = None,
         fields: Mapping[str, str | None] | None = None,
         types: Mapping[str, str] | None = None,
@@ -126,6 +130,7 @@ class Tasks(Declaring):
             result_ttl=result_ttl,
             progress_interval=progress_interval,
             recheck=recheck,
+            max_subscriptions=max_subscriptions,
             fields={} if fields is None else fields,
             types={} if types is None else types,
             queues=queues,
@@ -202,6 +207,7 @@ class Tasks(Declaring):
             runtime=self.runtime,
             policy=self.policy,
             recheck=self.config.recheck,
+            max_subscriptions=self.config.max_subscriptions,
             schedules=self.schedules,
         )
 

@@ -33,6 +33,9 @@ MAX_PAGE = 100
 MAX_PAYLOAD = 1024 * 1024
 """How many bytes the encoded arguments of a run have at the most, unless one says otherwise; files are not among them."""
 
+MAX_SUBSCRIPTIONS = 1000
+"""How many subscriptions one viewer has in a process at the most, unless one says otherwise."""
+
 MAX_RESULT = 16 * 1024 * 1024
 """How many bytes what a run returns has at the most, as JSON, unless one says otherwise."""
 
@@ -218,6 +221,9 @@ class Config:
     queues: Sequence[str] = ()
     """Further queues that runs may be sent to, beside those of the tasks."""
 
+    max_subscriptions: int = MAX_SUBSCRIPTIONS
+    """How many subscriptions one viewer has in a process at the most; nobody's are counted by their connection."""
+
     max_payload: int = MAX_PAYLOAD
     """How many bytes the encoded arguments of a run have at the most."""
 
@@ -243,6 +249,7 @@ class Config:
         check_duration("recheck", self.recheck)
         for queue in [None] if isinstance(self.queues, str) else self.queues:
             check_queue("queues", queue)
+        check_count("max_subscriptions", self.max_subscriptions, least=1)
         check_count("max_payload", self.max_payload)
         check_count("max_result", self.max_result, least=4)
         check_names("fields", self.fields, FIELDS, none=True)

@@ -26,6 +26,7 @@ __all__ = [
     "TaskNotFoundError",
     "TaskNotRetryableError",
     "TaskUnreadableError",
+    "TooManySubscriptionsError",
     "UnauthenticatedError",
     "UnforeseenError",
     "UnknownUserError",
@@ -146,6 +147,15 @@ def _lacks_memory(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+class TooManySubscriptionsError(ClientError):
+    """The viewer has as many subscriptions in this process as one may have."""
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} subscriptions to tasks, and may have no more. End some of them first.")
 
 
 class StoreUnavailableError(ClientError):

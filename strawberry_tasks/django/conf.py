@@ -81,6 +81,9 @@ class DjangoSettings:
     progress_interval: timedelta = timedelta(milliseconds=100)
     """Progress calls that are closer together than this are merged."""
 
+    max_subscriptions: int = 1000
+    """How many subscriptions one viewer has in a process at the most."""
+
     max_payload: int = 1024 * 1024
     """How many bytes the encoded arguments of a run have at the most."""
 
@@ -185,6 +188,7 @@ class DjangoSettings:
             "result_ttl",
             "progress_interval",
             "recheck",
+            "max_subscriptions",
             "max_payload",
             "max_result",
             "types",

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from datetime import timedelta
 from typing import cast
 
@@ -81,7 +81,7 @@ class Hub:
         return _news(self._states(lambda signal: RunSlot(run_id, signal, after=after), pulse=None))
 
     def pulsing_run(
-        self, run_id: str, *, after: int | None = None, pulse: timedelta
+        self, run_id: str, *, after: int | None = None, pulse: timedelta, reader: Hashable = None
     ) -> AsyncGenerator[Snapshot | None, None]:
         """`watch_run` that also yields ``None`` at regular intervals, so that its reader comes around without news.
 
@@ -89,8 +89,9 @@ class Hub:
             run_id: Which run.
             after: Skip states up to this version.
             pulse: The interval.
+            reader: Who reads; where many are to be told, readers take turns.
         """
-        return self._states(lambda signal: RunSlot(run_id, signal, after=after), pulse=pulse)
+        return self._states(lambda signal: RunSlot(run_id, signal, after=after), pulse=pulse, reader=reader)
 
     def watch_all(self, owner: str | None) -> AsyncGenerator[Snapshot, None]:
         """Yield every change from now on of the runs of an owner; it never ends by itself.
@@ -106,14 +107,17 @@ class Hub:
         """
         return _news(self._states(lambda signal: ManySlot(owner, signal), pulse=None))
 
-    def pulsing_all(self, owner: str | None, *, pulse: timedelta) -> AsyncGenerator[Snapshot | None, None]:
+    def pulsing_all(
+        self, owner: str | None, *, pulse: timedelta, reader: Hashable = None
+    ) -> AsyncGenerator[Snapshot | None, None]:
         """`watch_all` that also yields ``None`` at regular intervals.
 
         Args:
             owner: Whose runs; ``None`` watches everybody's.
             pulse: The interval.
+            reader: Who reads; where many are to be told, readers take turns.
         """
-        return self._states(lambda signal: ManySlot(owner, signal), pulse=pulse)
+        return self._states(lambda signal: ManySlot(owner, signal), pulse=pulse, reader=reader)
 
     def watch_topic(
         self, topic: str, call: Callable[[Snapshot], None], *, on_attached: Callable[[], None]
@@ -182,9 +186,13 @@ class Hub:
         engine.join()
 
     async def _states(
-        self, make_slot: Callable[[LoopSignal], RunSlot | ManySlot], *, pulse: timedelta | None
+        self,
+        make_slot: Callable[[LoopSignal], RunSlot | ManySlot],
+        *,
+        pulse: timedelta | None,
+        reader: Hashable = None,
     ) -> AsyncGenerator[Snapshot | None, None]:
-        signal = LoopSignal()
+        signal = LoopSignal(reader)
         slot = make_slot(signal)
         beat = Pulse(signal, pulse)
         self._enter(slot)

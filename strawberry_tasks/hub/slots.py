@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from ..errors import StrawberryTasksError, TaskNotFoundError
 from ..snapshot import Snapshot
 from ..stores.base import ALL_TOPIC, owner_topic, run_topic
+from .turns import turns_of
 
 MAX_WAITING = 1000
 """How many runs may wait in the slot of one subscriber to many; what has ended is dropped last."""
@@ -34,15 +35,21 @@ class Signal(Protocol):
 
 
 class LoopSignal:
-    """Wakes a coroutine of the event loop that made this."""
+    """Wakes a coroutine of the event loop that made this, when it is its turn.
 
-    def __init__(self) -> None:
+    Args:
+        reader: Whose coroutine it is; those of one reader take turns with those of others.
+    """
+
+    def __init__(self, reader: Hashable = None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._turns = turns_of(self._loop)
+        self._reader = reader
         self._event = asyncio.Event()
 
     def set(self) -> None:
         """Wake it, from any thread."""
-        self._loop.call_soon_threadsafe(self._event.set)
+        self._turns.add(self._event, self._reader, self._loop)
 
     def set_here(self) -> None:
         """Wake it, from its own event loop."""

@@ -22,6 +22,7 @@ from ..stores.cursors import cursor_of, parse_cursor
 from .outages import of_the_users
 from .registry import off_loop, resolve
 from .types import TaskHandle, TaskHandleConnection, TaskHandleEdge
+from .unsent import Hand
 from .visit import Visit, visit
 
 Info = strawberry.Info[Any, Any]
@@ -102,8 +103,14 @@ async def _handles(
 ) -> AsyncGenerator[TaskHandle, None]:
     async with aclosing(states):
         async for state in states:
-            if state is not None:
-                yield who.registry.handle(state, who.viewer, info.schema)
+            if state is None:
+                continue
+            hand = Hand(who.unsent)
+            try:
+                yield who.registry.handle(state, who.viewer, info.schema, hand)
+            finally:
+                # Asked for the next event, it has sent this one.
+                hand.drop()
 
 
 async def _tasks(info: Info, wanted: Wanted, first: int, after: str | None) -> TaskHandleConnection:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import strawberry
 from strawberry.extensions import SchemaExtension
@@ -28,8 +28,10 @@ from ..snapshot import JSON, Snapshot
 from ..status import TaskStatus
 from ..task import Task
 from .outages import for_clients
+from .places import Places
 from .rows import reader_of
 from .types import Origin, TaskHandle, UntypedTaskHandle, handle_values
+from .unsent import Hand, Unsent
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ class Registry:
         runtime: This process's runtime; made at first use.
         policy: Who may see what.
         recheck: How long somebody may watch before the policy is asked again who that is.
+        places: How many subscriptions each viewer has.
+        unsent: By the id of its context, what each connection has in hand that has streams.
         schedules: What is started again and again.
         completed: The schemas whose fields take handles.
     """
@@ -56,12 +60,14 @@ class Registry:
         "_views",
         "completed",
         "fields",
+        "places",
         "policy",
         "recheck",
         "runtime",
         "schedules",
         "tasks",
         "types",
+        "unsent",
     )
 
     def __init__(
@@ -73,6 +79,7 @@ class Registry:
         runtime: Callable[[], Runtime],
         policy: Policy,
         recheck: timedelta,
+        max_subscriptions: int,
         schedules: Schedules,
     ) -> None:
         self.tasks = tasks
@@ -81,20 +88,29 @@ class Registry:
         self.runtime = runtime
         self.policy = policy
         self.recheck = recheck
+        self.places = Places(max_subscriptions)
+        self.unsent: WeakValueDictionary[int, Unsent] = WeakValueDictionary()
         self.schedules = schedules
         self.completed: WeakSet[BaseSchema] = WeakSet()
         # Per schema, the type of each task's handles and its name there.
         self._kinds: WeakKeyDictionary[BaseSchema, dict[str, tuple[type[TaskHandle], str]]] = WeakKeyDictionary()
         self._views: WeakKeyDictionary[BaseSchema, SchemaView] = WeakKeyDictionary()
 
-    def handle(self, run: Snapshot, viewer: Viewer, schema: BaseSchema) -> TaskHandle:
-        """Show a run to a viewer who may see it."""
+    def handle(self, run: Snapshot, viewer: Viewer, schema: BaseSchema, hand: Hand | None = None) -> TaskHandle:
+        """Show a run to a viewer who may see it.
+
+        Args:
+            run: The run.
+            viewer: The viewer.
+            schema: Where.
+            hand: What the event of a subscription has in hand, of which this is one.
+        """
         task = self.tasks.get(run.name)
         kind, name = self._handle_kind(task, schema)
         origin = Origin(
             type_name=name,
-            result=lambda: resolve(self.result(run, schema)),
-            output=lambda info: resolve(self._output(task, run, info)),
+            result=lambda: resolve(self.result(run, schema, hand)),
+            output=lambda info: resolve(self._output(task, run, info, hand)),
         )
         return kind(origin=origin, **self.values(run, viewer))
 
@@ -105,15 +121,16 @@ class Registry:
         """
         return handle_values(run, internals=self.policy.may_see_internals(viewer, run))
 
-    async def result(self, run: Snapshot, schema: BaseSchema | None) -> JSON:
+    async def result(self, run: Snapshot, schema: BaseSchema | None, hand: Hand | None = None) -> JSON:
         """Return what everybody may see of a run's result who may see the run, as JSON.
 
         Args:
             run: The run.
             schema: The schema as which they see it; None where there is none, as over plain HTTP.
+            hand: What the event of a subscription has in hand; the result is added to it.
         """
         task = self.tasks.get(run.name)
-        result = None if task is None else await self._read(run)
+        result = None if task is None else await self._read(run, hand)
         if result is None:
             return None
         return result.view((task, self._view(schema)), lambda data: self.shown_result(run.name, data, schema))
@@ -132,8 +149,10 @@ class Registry:
             view = self._views[schema] = SchemaView(schema)
         return view
 
-    async def _output(self, task: Task[..., Any] | None, run: Snapshot, info: strawberry.Info[Any, Any]) -> object:
-        result = None if task is None else await self._read(run)
+    async def _output(
+        self, task: Task[..., Any] | None, run: Snapshot, info: strawberry.Info[Any, Any], hand: Hand | None
+    ) -> object:
+        result = None if task is None else await self._read(run, hand)
         if task is None or result is None or result.value is None:
             return None
         codec = task.declaration.result
@@ -144,11 +163,14 @@ class Registry:
         except ValueEncodingError as error:
             raise TaskUnreadableError(run.id, f"result: {error}", legible=run) from error
 
-    async def _read(self, run: Snapshot) -> Result | None:
+    async def _read(self, run: Snapshot, hand: Hand | None) -> Result | None:
         if run.status is not TaskStatus.COMPLETED:
             return None
         results = self.runtime().results
-        return results.at_hand(run) or await off_loop(self.runtime(), results.get, run)
+        result = results.at_hand(run) or await off_loop(self.runtime(), results.get, run)
+        if result is not None and hand is not None:
+            await hand.take(result.size)
+        return result
 
     def _handle_kind(self, task: Task[..., Any] | None, schema: BaseSchema) -> tuple[type[TaskHandle], str]:
         kinds = self._kinds.setdefault(schema, {})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Hashable
+from contextlib import aclosing, closing
 from datetime import timedelta
 from inspect import isawaitable
 from typing import Any
@@ -15,7 +15,9 @@ from ..errors import TaskNotFoundError, UnauthenticatedError
 from ..policy import Viewer
 from ..snapshot import Snapshot
 from ..starter import certain
+from .places import Place
 from .registry import Registry, off_loop, registry_of
+from .unsent import Unsent
 
 
 class Visit:
@@ -24,14 +26,18 @@ class Visit:
     Attributes:
         registry: Whose runs.
         viewer: Who asks; found out anew while a stream lasts.
+        unsent: What the streams of this connection have in hand.
     """
 
-    __slots__ = ("_context", "registry", "viewer")
+    __slots__ = ("_connection", "_context", "registry", "unsent", "viewer")
 
     def __init__(self, registry: Registry, viewer: Viewer, context: object) -> None:
         self.registry = registry
         self.viewer = viewer
         self._context = context
+        # Strawberry has one context for all operations of a websocket, and each stream holds it.
+        self._connection = id(self if context is None else context)
+        self.unsent = registry.unsent.setdefault(self._connection, Unsent())
 
     async def find(self, run_id: str) -> Snapshot | None:
         """Return a run's present state; ``None`` if there is no such run for this viewer."""
@@ -56,10 +62,10 @@ class Visit:
             raise TaskNotFoundError(run_id)
         return run
 
-    async def watch(
+    def watch(
         self, run: Snapshot, *, after: int | None = None, pulse: timedelta | None = None
     ) -> AsyncGenerator[Snapshot | None, None]:
-        """Yield the states of a run that was found, for as long as the viewer may see it; ``None`` where nothing is new.
+        """Iterate over the states of a run that was found, for as long as the viewer may see it; ``None`` where nothing is new.
 
         Args:
             run: The run.
@@ -67,40 +73,59 @@ class Visit:
             pulse: How often to yield at least; only the recheck's interval counts if that is shorter.
 
         Raises:
+            TooManySubscriptionsError: At once, if the viewer has too many.
             TaskNotFoundError: Once the viewer may not see it any more.
             UnauthenticatedError: Once the viewer is nobody any more.
         """
+        return self._watch(run, after, pulse, self.registry.places.take(self._reader))
+
+    async def _watch(
+        self, run: Snapshot, after: int | None, pulse: timedelta | None, place: Place
+    ) -> AsyncGenerator[Snapshot | None, None]:
         every = self.registry.recheck
         pulse = every if pulse is None else min(pulse, every)
         seen, beats = run, 0
-        async with aclosing(self.registry.runtime().hub.pulsing_run(run.id, after=after, pulse=pulse)) as states:
-            async for state in states:
-                if state is None:
-                    beats += 1
-                    if beats % (every // pulse) == 0:
-                        await self.recheck()
-                seen = state or seen
-                if not self._may_see(seen):
-                    raise TaskNotFoundError(run.id)
-                yield state
+        hub = self.registry.runtime().hub
+        states = hub.pulsing_run(run.id, after=after, pulse=pulse, reader=self._reader)
+        with closing(place):
+            async with aclosing(states):
+                async for state in states:
+                    if state is None:
+                        beats += 1
+                        if beats % (every // pulse) == 0:
+                            await self.recheck()
+                    seen = state or seen
+                    if not self._may_see(seen):
+                        raise TaskNotFoundError(run.id)
+                    yield state
 
-    async def watch_all(self) -> AsyncGenerator[Snapshot, None]:
-        """Yield every change from now on of the runs that the viewer may list.
+    def watch_all(self) -> AsyncGenerator[Snapshot, None]:
+        """Iterate over every change from now on of the runs that the viewer may list.
 
         Raises:
-            UnauthenticatedError: If there is none, or once they are not the viewer's to list any more.
+            TooManySubscriptionsError: At once, if the viewer has too many.
+            UnauthenticatedError: Once they are not the viewer's to list any more.
         """
+        return self._watch_all(self.registry.places.take(self._reader))
+
+    async def _watch_all(self, place: Place) -> AsyncGenerator[Snapshot, None]:
         policy = self.registry.policy
         owner = policy.listed_owner(self.viewer)
         hub = self.registry.runtime().hub
-        async with aclosing(hub.pulsing_all(owner, pulse=self.registry.recheck)) as states:
-            async for state in states:
-                if state is None:
-                    await self.recheck()
-                    if not self.may_list or policy.listed_owner(self.viewer) != owner:
-                        raise UnauthenticatedError
-                elif self._may_see(state):
-                    yield state
+        states = hub.pulsing_all(owner, pulse=self.registry.recheck, reader=self._reader)
+        with closing(place):
+            async with aclosing(states):
+                async for state in states:
+                    if state is None:
+                        await self.recheck()
+                        if not self.may_list or policy.listed_owner(self.viewer) != owner:
+                            raise UnauthenticatedError
+                    elif self._may_see(state):
+                        yield state
+
+    @property
+    def _reader(self) -> Hashable:
+        return self._connection if self.viewer.id is None else self.viewer.id
 
     @property
     def may_list(self) -> bool:
