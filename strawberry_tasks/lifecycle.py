@@ -17,7 +17,7 @@ from .config import TaskOptions
 from .context import TaskContext
 from .coroutines import CoroutineThread
 from .deadline import await_within, call_within
-from .errors import StoreUnavailableError
+from .errors import StoreUnavailableError, TaskUnreadableError
 from .escapes import OURS, contained, raise_
 from .hard_limit import HardLimit, is_worker_process, replace_process
 from .isolation import apart, own_decimals
@@ -342,7 +342,12 @@ def fail(run_id: str, failure: Failure, *, store: Store, find: Callable[[str], W
     Raises:
         StoreUnavailableError: If the store is away, or an attempt may be running; try again later.
     """
-    claim = store.claim(run_id)
+    try:
+        claim = store.claim(run_id)
+    except TaskUnreadableError as error:
+        # Whoever removes the record, or can read it, decides.
+        logger.error("Run %s (%s) stays as it is: %s", run_id, failure.code, error.reason)
+        return
     if claim is None:
         return
     if not isinstance(claim, Claim):

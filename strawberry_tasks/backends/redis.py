@@ -135,7 +135,9 @@ class RedisBackend(DramatiqBackend):
         return version
 
     def _bury(self, letter: DeadLetter) -> None:
-        self._fail(letter.message_id, _FAILURES[letter.reason])
+        # What cannot be read cannot be ended; and a version that buries for other reasons has ended what it buried.
+        if (failure := _FAILURES.get(letter.reason)) is not None:
+            self._fail(letter.message_id, failure)
 
     def _is_beside(self, store: Store) -> TypeGuard[RedisStore]:
         return isinstance(store, RedisStore) and store.server == self._transport.server

@@ -17,8 +17,9 @@ from dramatiq.middleware import Middleware
 from ..async_attempts import Assignment, AsyncAttempts
 from ..lifecycle import Settle, Work
 from ..outcome import Verdict
-from .redis_transport import DeadReason, RedisTransport
+from .redis_transport import RedisTransport
 from .redis_transport.delivery import Again, Dead, Delivery, Done, Outcome
+from .redis_transport.letters import reason_for
 
 logger = logging.getLogger(__name__)
 
@@ -84,5 +85,5 @@ def _outcome(delivery: Delivery, verdict: Verdict) -> Outcome:
     if verdict.retry_in is not None:
         return Again(time.monotonic() + verdict.retry_in.total_seconds())
     if verdict.error is not None:
-        return Dead(DeadReason.FAILED, delivery.encode())
+        return Dead(reason_for(verdict.error), delivery.encode())
     return Done()

@@ -16,6 +16,7 @@ from ..errors import (
     TaskInputError,
     TaskNotFoundError,
     TaskNotRetryableError,
+    TaskUnreadableError,
 )
 from .check import check
 from .dead import dead
@@ -25,6 +26,7 @@ from .overview import inspect_command
 from .runs import cancel, enqueue, retry
 from .schedules import scheduler, schedules
 from .top import top
+from .unreadable import unreadable
 from .worker import worker
 
 _CODES: Final[Mapping[type[Exception], ExitCode]] = {
@@ -34,6 +36,7 @@ _CODES: Final[Mapping[type[Exception], ExitCode]] = {
     ScheduleNotFoundError: ExitCode.REFUSED,
     TaskNotFoundError: ExitCode.REFUSED,
     TaskNotRetryableError: ExitCode.REFUSED,
+    TaskUnreadableError: ExitCode.REFUSED,
     TaskInputError: ExitCode.USAGE,
     ConfigurationError: ExitCode.USAGE,
 }
@@ -60,5 +63,5 @@ def commands() -> None:
     """
 
 
-for command in (worker, inspect_command, top, enqueue, cancel, retry, dead, check, scheduler, schedules):
+for command in (worker, inspect_command, top, enqueue, cancel, retry, dead, unreadable, check, scheduler, schedules):
     commands.add_command(command)

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ..app import Tasks
-from ..backends.redis_transport import DeadLetter
-from ..errors import TaskNotFoundError, TaskNotRetryableError
+from ..backends.redis_transport import DeadLetter, DeadReason
+from ..errors import TaskNotFoundError, TaskNotRetryableError, TaskUnreadableError
 from .apps import App, app_argument
 from .exit_codes import ExitCode
 from .output import CommandError, cell, json_option, print_json
@@ -103,6 +103,15 @@ def _retry(tasks: Tasks, queue: str, letter: DeadLetter) -> str:
     transport = transport_of(tasks)
     try:
         started = tasks.handle(letter.message_id).retry()
+    except TaskUnreadableError as error:
+        raise TaskNotRetryableError(
+            "the record of its run cannot be read. See `strawberry-tasks unreadable`."
+        ) from error
+    except TaskNotRetryableError:
+        # The run goes on where its message stopped, now that its record can be read.
+        if letter.reason is not DeadReason.UNREADABLE or not transport.dead.retry(queue, [letter]):
+            raise
+        return letter.message_id
     except TaskNotFoundError:
         if _actor(letter) in tasks.registry.tasks or not transport.dead.retry(queue, [letter]):
             raise TaskNotRetryableError("its run has expired, or its message cannot be read.") from None

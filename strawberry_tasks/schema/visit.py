@@ -11,7 +11,7 @@ from typing import Any
 import strawberry
 
 from ..config import MAX_ID
-from ..errors import TaskNotFoundError, UnauthenticatedError
+from ..errors import TaskNotFoundError, TaskUnreadableError, UnauthenticatedError
 from ..policy import Viewer
 from ..snapshot import Snapshot
 from ..starter import certain
@@ -40,11 +40,20 @@ class Visit:
         self.unsent = registry.unsent.setdefault(self._connection, Unsent())
 
     async def find(self, run_id: str) -> Snapshot | None:
-        """Return a run's present state; ``None`` if there is no such run for this viewer."""
+        """Return a run's present state; ``None`` if there is no such run for this viewer.
+
+        Raises:
+            TaskUnreadableError: If its record cannot be read, and it is the viewer's as far as can be told.
+        """
         if len(run_id) > MAX_ID:
             return None
         runtime = self.registry.runtime()
-        run = await off_loop(runtime, runtime.find, run_id)
+        try:
+            run = await off_loop(runtime, runtime.find, run_id)
+        except TaskUnreadableError as error:
+            if not self._may_know(error):
+                return None
+            raise
         if run is None or self._may_see(run):
             return run
         # As long as it takes to find nothing, so that the time does not tell that there is something.
@@ -142,6 +151,12 @@ class Visit:
         if self.viewer.id not in {None, viewer.id}:
             raise UnauthenticatedError
         self.viewer = viewer
+
+    def _may_know(self, error: TaskUnreadableError) -> bool:
+        try:
+            return error.legible is not None and self._may_see(error.legible)
+        except Exception:  # noqa: BLE001 - what a policy goes by may be what cannot be read
+            return False
 
     def _may_see(self, run: Snapshot) -> bool:
         return self.registry.policy.may_see(self.viewer, run)

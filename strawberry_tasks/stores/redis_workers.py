@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..errors import StoreUnavailableError
 from .redis_connections import Command, Connections, checked
-from .redis_link import client_name, redis_url
+from .redis_link import WrongTypeError, client_name, redis_url
 from .redis_script import load_script
 from .workers import WorkerInfo, in_order
 
@@ -43,15 +43,17 @@ class RedisRoll:
 
     def read(self) -> list[WorkerInfo]:
         """Return the workers that are there, in the order of their start."""
-        (ids,) = self._exchange(("SMEMBERS", self._index))
-        if not ids:
+        (ids,) = self._connections.exchange([("SMEMBERS", self._index)], repeatable=True)
+        if not ids or isinstance(ids, WrongTypeError):
+            # The next report takes the place of what was put there.
             return []
+        checked([ids])
         (reports,) = self._exchange(("MGET", *(self._prefix + worker_id for worker_id in ids)))
         gone = [worker_id for worker_id, report in zip(ids, reports, strict=True) if report is None]
         if gone:
             with contextlib.suppress(StoreUnavailableError):  # A server that takes no writes can be read.
                 self._exchange(("SREM", self._index, *gone))
-        return in_order([_worker(report) for report in reports if report is not None])
+        return in_order([worker for report in reports if report is not None and (worker := _worker(report))])
 
     def close(self) -> None:
         """Give back connections; it can be used again."""
@@ -61,6 +63,19 @@ class RedisRoll:
         return checked(self._connections.exchange(commands, repeatable=True))
 
 
-def _worker(report: str) -> WorkerInfo:
-    values = json.loads(report)
-    return WorkerInfo(**{**values, "started_at": datetime.fromisoformat(values["started_at"])})
+def _worker(report: str) -> WorkerInfo | None:
+    """Read a report; ``None`` if it is of another form, as another version may give it."""
+    try:
+        values = json.loads(report)
+        known = {field.name: values[field.name] for field in fields(WorkerInfo)}
+        worker = WorkerInfo(**{**known, "started_at": datetime.fromisoformat(known["started_at"])})
+    except (KeyError, RecursionError, TypeError, ValueError):
+        return None
+    names = [worker.id, worker.host, *worker.queues, *worker.runs] if _are_lists(worker.queues, worker.runs) else [None]
+    numbers = (worker.pid, worker.threads)
+    is_sound = all(isinstance(name, str) for name in names) and all(isinstance(number, int) for number in numbers)
+    return worker if is_sound and worker.started_at.tzinfo else None
+
+
+def _are_lists(*values: object) -> bool:
+    return all(isinstance(value, list) for value in values)

@@ -77,11 +77,8 @@ end
 
 -- The indexes have to outlive the runs in them.
 local function keep_indexes(prefix, owner, ttl)
-  -- One answers for both: they hold the same runs.
-  if call('PTTL', prefix .. 'runs') < ttl - 60000 then
-    call('PEXPIRE', prefix .. 'runs', text(ttl))
-    call('PEXPIRE', prefix .. 'kept', text(ttl))
-  end
+  keep(prefix .. 'runs', ttl)
+  keep(prefix .. 'kept', ttl)
   if owner then
     keep(prefix .. 'owner:' .. owner, ttl)
   end

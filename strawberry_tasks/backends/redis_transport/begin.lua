@@ -6,5 +6,5 @@ write_though_full()
 if not holds(ARGV[1], ARGV[2]) then
   return 0
 end
-redis.call('HSET', started, ARGV[1], '1')
+call('HSET', started, ARGV[1], '1')
 return 1

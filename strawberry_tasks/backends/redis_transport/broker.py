@@ -227,7 +227,8 @@ class RedisTransport(RedisBroker):
                 raise
             self._let_go(delivery)
         if is_ours and isinstance(outcome, Dead):
-            letter = DeadLetter(delivery.message_id, DeadReason(outcome.reason), decoded(outcome.message), None)
+            message = decoded(delivery.message_id, outcome.message)
+            letter = DeadLetter(delivery.message_id, DeadReason(outcome.reason), message, None)
             self.dead.tell(delivery.queue_name, letter)
         return None
 
@@ -264,7 +265,7 @@ class RedisTransport(RedisBroker):
         inbox = self.inbox(queue)
         found = []
         for message_id, token, suspect, data in rows(leased, 4):
-            message = decoded(data)
+            message = decoded(message_id, data)
             if message is None:
                 self.dead.bury_undecodable(queue, message_id, token, data)
                 continue
@@ -277,7 +278,7 @@ class RedisTransport(RedisBroker):
         if found:
             self._keeper.start()
         for message_id, reason, data in rows(news, 3):
-            self.dead.tell(queue, dead_letter(message_id, reason, data))
+            self.dead.tell(queue, dead_letter(message_id, reason, data), message_id)
         if found or wait == 0:
             return 0.0
         return self._longest_sleep if wait < 0 else min(wait / 1000, self._longest_sleep)

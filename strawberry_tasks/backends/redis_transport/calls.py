@@ -115,7 +115,7 @@ class QueueCalls:
             case Again(_, message):
                 return _RESCHEDULE.call(keys, delivery.message_id, delivery.token, message, outcome.delay)
 
-    def bury(self, queue: str, message_id: str, token: bytes, message: bytes, reason: str) -> Call:
+    def bury(self, queue: str, message_id: str | bytes, token: bytes, message: bytes, reason: str) -> Call:
         """Move a message to the dead letters."""
         return _BURY.call(self._keys(queue), message_id, token, message, reason, self._dead, self._lease)
 

@@ -9,7 +9,7 @@ from typing import Any
 from dramatiq.message import Message
 
 from .calls import QueueCalls
-from .letters import DeadLetter, DeadReason, dead_letter, rows
+from .letters import DeadLetter, DeadReason, dead_letter, rows, text_of
 from .link import Link
 
 logger = logging.getLogger(__name__)
@@ -64,21 +64,27 @@ class DeadLetters:
         ids = None if letters is None else [letter.message_id for letter in letters]
         return 0 if ids == [] else int(self._link.call(self._calls.purge(queue, ids or ())))
 
-    def bury_undecodable(self, queue: str, message_id: bytes, token: bytes, data: bytes) -> None:
-        """Give up what is no message.
+    def bury_undecodable(self, queue: str, message_id: bytes, token: bytes, data: bytes | None) -> None:
+        """Give up what is no message; ``None`` if there is nothing but an id.
 
         Raises:
             ConnectionClosed: If Redis does not answer.
         """
         logger.error("Moved message %r of queue %r to the dead letters: it cannot be decoded.", message_id, queue)
-        self._link.call(self._calls.bury(queue, message_id.decode(), token, data, DeadReason.UNDECODABLE))
-        self.tell(queue, DeadLetter(message_id.decode(), DeadReason.UNDECODABLE, None, None))
+        self._link.call(self._calls.bury(queue, message_id, token, data or b"", DeadReason.UNDECODABLE))
+        self.tell(queue, DeadLetter(text_of(message_id), DeadReason.UNDECODABLE, None, None), message_id)
 
-    def tell(self, queue: str, letter: DeadLetter) -> None:
-        """Tell the owner; if that fails, some worker does so after the time of a lease."""
+    def tell(self, queue: str, letter: DeadLetter, message_id: bytes | str = "") -> None:
+        """Tell the owner; if that fails, some worker does so after the time of a lease.
+
+        Args:
+            queue: The letter's queue.
+            letter: The letter.
+            message_id: Its id as it stands in Redis, if that may be no text.
+        """
         try:
             if self.on_dead is not None:
                 self.on_dead(letter)
-            self._link.send("ZREM", self._calls.key(queue, "untold"), letter.message_id)
+            self._link.send("ZREM", self._calls.key(queue, "untold"), message_id or letter.message_id)
         except Exception as error:  # noqa: BLE001 - the worker's boundary
             logger.warning("The end of message %s could not be told yet: %s", letter.message_id, error)

@@ -3,8 +3,8 @@
 -- ARGV[1]  how long dead ones are kept, ms
 -- Returns {ready, delayed, in flight, dead}.
 return {
-  redis.call('ZCARD', ready),
-  redis.call('ZCARD', delayed),
-  redis.call('ZCARD', leases),
-  redis.call('ZCOUNT', dead, text(now_ms() - ARGV[1]), '+inf')
+  call('ZCARD', ready),
+  call('ZCARD', delayed),
+  call('ZCARD', leases),
+  call('ZCOUNT', dead, text(now_ms() - ARGV[1]), '+inf')
 }

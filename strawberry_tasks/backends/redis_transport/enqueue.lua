@@ -3,7 +3,7 @@
 -- ARGV[1]  id    ARGV[2]  the encoded message    ARGV[3]  priority    ARGV[4]  delay, ms, or ''
 -- Returns 1 if it was added, else 0.
 local id, delay = ARGV[1], tonumber(ARGV[4]) or 0
-if redis.call('HSETNX', messages, id, ARGV[2]) == 0 then
+if call('HSETNX', messages, id, ARGV[2]) == 0 then
   return 0
 end
 if delay > 0 then

@@ -9,21 +9,22 @@ local lease, retention, most = tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5]
 local now = now_ms()
 local grace = beat(now, lease)
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', text(now), 'LIMIT', 0, most)) do
-  redis.call('ZREM', delayed, id)
+for _, id in ipairs(call('ZRANGEBYSCORE', delayed, '-inf', text(now), 'LIMIT', 0, most)) do
+  call('ZREM', delayed, id)
   promote(id)
 end
 
 if now >= grace then
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', text(now), 'LIMIT', 0, most)) do
-    redis.call('ZREM', leases, id)
+  for _, id in ipairs(call('ZRANGEBYSCORE', leases, '-inf', text(now), 'LIMIT', 0, most)) do
+    call('ZREM', leases, id)
     -- The first time nobody knows which of a worker's messages has killed it; later on those that were not begun are innocent.
-    local count = tonumber(redis.call('HGET', lapses, id) or 0)
-    if redis.call('HDEL', started, id) == 1 or count == 0 then
-      count = redis.call('HINCRBY', lapses, id, 1)
+    local count = number(call('HGET', lapses, id)) or 0
+    if call('HDEL', started, id) == 1 or count == 0 then
+      count = count + 1
+      call('HSET', lapses, id, text(count))
     end
     if count >= tonumber(ARGV[3]) then
-      bury(id, redis.call('HGET', messages, id), 'DELIVERIES_EXHAUSTED', now, retention, 0)
+      bury(id, call('HGET', messages, id), 'DELIVERIES_EXHAUSTED', now, retention, 0)
     else
       put_back(id)
     end
@@ -32,10 +33,10 @@ end
 
 local leased = {}
 if tonumber(ARGV[1]) > 0 then
-  local popped = redis.call('ZPOPMIN', ready, ARGV[1])
-  local time = redis.call('TIME')
+  local popped = call('ZPOPMIN', ready, ARGV[1])
+  local time = call('TIME')
   local moment, lapse = text(time[1] * 1000000 + time[2]), text(now + lease)
-  local have_lapsed = redis.call('EXISTS', lapses) == 1
+  local have_lapsed = call('EXISTS', lapses) == 1
   local ids, tokens, lapse_of = {}, {}, {}
   for i = 1, #popped, 2 do
     local id, token = popped[i], moment .. ' ' .. popped[i + 1]
@@ -44,38 +45,38 @@ if tonumber(ARGV[1]) > 0 then
     lapse_of[i], lapse_of[i + 1] = lapse, id
   end
   if #ids > 0 then
-    redis.call('HSET', deliveries, unpack(tokens))
-    redis.call('ZADD', leases, unpack(lapse_of))
-    for i, message in ipairs(redis.call('HMGET', messages, unpack(ids))) do
+    call('HSET', deliveries, unpack(tokens))
+    call('ZADD', leases, unpack(lapse_of))
+    for i, message in ipairs(call('HMGET', messages, unpack(ids))) do
       leased[#leased + 1] = ids[i]
       leased[#leased + 1] = tokens[2 * i]
-      leased[#leased + 1] = have_lapsed and redis.call('HEXISTS', lapses, ids[i]) or 0
+      leased[#leased + 1] = have_lapsed and call('HEXISTS', lapses, ids[i]) or 0
       leased[#leased + 1] = message
     end
   end
 end
 
 local news = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', untold, '-inf', text(now), 'LIMIT', 0, 10)) do
-  local message = redis.call('HGET', letters, id)
+for _, id in ipairs(call('ZRANGEBYSCORE', untold, '-inf', text(now), 'LIMIT', 0, 10)) do
+  local message = call('HGET', letters, id)
   if message then
-    redis.call('ZADD', untold, text(now + lease), id)
+    call('ZADD', untold, text(now + lease), id)
     news[#news + 1] = id
-    news[#news + 1] = redis.call('HGET', reasons, id)
+    news[#news + 1] = call('HGET', reasons, id)
     news[#news + 1] = message
   else
-    redis.call('ZREM', untold, id)
+    call('ZREM', untold, id)
   end
 end
 
-if redis.call('EXISTS', ready) == 1 then
+if call('EXISTS', ready) == 1 then
   wake()
   return {0, leased, news}
 end
-redis.call('DEL', wake_list)
+call('DEL', wake_list)
 local next_time
 local function consider(key, earliest)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+  local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
   if first and (not next_time or tonumber(first) < next_time) then
     next_time = math.max(tonumber(first), earliest)
   end

@@ -2,6 +2,6 @@
 -- KEYS[1]  the queue
 -- Returns how many there were.
 write_though_full()
-local count = redis.call('HLEN', messages)
-redis.call('DEL', messages, bases, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
+local count = call('HLEN', messages)
+call('DEL', messages, bases, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
 return count

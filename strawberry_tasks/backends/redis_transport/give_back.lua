@@ -8,9 +8,9 @@ for i = 1, #ARGV, 2 do
   local id = ARGV[i]
   if holds(id, ARGV[i + 1]) then
     put_back(id)
-    redis.call('HDEL', deliveries, id)
-    redis.call('HDEL', started, id)
-    redis.call('ZREM', leases, id)
+    call('HDEL', deliveries, id)
+    call('HDEL', started, id)
+    call('ZREM', leases, id)
     count = count + 1
   end
 end

@@ -4,7 +4,7 @@
 -- Returns 1 if it was put off, else 0.
 write_though_full()
 local id = ARGV[1]
-if redis.call('ZREM', delayed, id) == 0 then
+if call('ZREM', delayed, id) == 0 then
   return 0
 end
 promote(id)

@@ -107,7 +107,7 @@ class Link:
         transaction = self._checked(answers)[-1]
         return self._checked(transaction)
 
-    def send(self, *words: str | int) -> Any:
+    def send(self, *words: str | int | bytes) -> Any:
         """Send a command that may be repeated.
 
         Raises:

@@ -4,13 +4,13 @@
 -- Returns how many were deleted.
 write_though_full()
 if #ARGV == 0 then
-  local count = redis.call('ZCARD', dead)
-  redis.call('DEL', dead, letters, reasons, untold)
+  local count = call('ZCARD', dead)
+  call('DEL', dead, letters, reasons, untold)
   return count
 end
 local count = 0
 for _, id in ipairs(ARGV) do
-  count = count + redis.call('HEXISTS', letters, id)
+  count = count + call('HEXISTS', letters, id)
   drop_letter(id)
 end
 return count

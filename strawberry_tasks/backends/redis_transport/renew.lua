@@ -9,11 +9,14 @@ local lapse, held = text(now + lease), {}
 for i = 2, #ARGV, 2 do
   local id = ARGV[i]
   if holds(id, ARGV[i + 1]) then
-    if redis.call('ZADD', leases, lapse, id) == 1 then
+    if call('ZADD', leases, lapse, id) == 1 then
       -- It was taken back, and nobody has got it since.
-      redis.call('ZREM', ready, id)
-      if redis.call('HINCRBY', lapses, id, -1) < 1 then
-        redis.call('HDEL', lapses, id)
+      call('ZREM', ready, id)
+      local count = (number(call('HGET', lapses, id)) or 1) - 1
+      if count < 1 then
+        call('HDEL', lapses, id)
+      else
+        call('HSET', lapses, id, text(count))
       end
     end
     held[#held + 1] = 1

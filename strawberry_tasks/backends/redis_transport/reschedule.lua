@@ -8,13 +8,13 @@ if not holds(id, ARGV[2]) then
   return 0
 end
 local base = base_of(place_of(id))
-redis.call('HDEL', deliveries, id)
-redis.call('HDEL', lapses, id)
-redis.call('HDEL', started, id)
-redis.call('ZREM', leases, id)
-redis.call('ZREM', ready, id)
+call('HDEL', deliveries, id)
+call('HDEL', lapses, id)
+call('HDEL', started, id)
+call('ZREM', leases, id)
+call('ZREM', ready, id)
 if ARGV[3] ~= '' then
-  redis.call('HSET', messages, id, ARGV[3])
+  call('HSET', messages, id, ARGV[3])
 end
 if delay > 0 then
   put_off(id, base, now_ms() + delay)

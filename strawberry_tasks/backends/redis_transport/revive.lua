@@ -4,11 +4,11 @@
 -- Returns 1 if it waits again, or 0 if there is no such letter.
 write_though_full()
 local id = ARGV[1]
-if redis.call('HEXISTS', letters, id) == 0 then
+if call('HEXISTS', letters, id) == 0 then
   return 0
 end
 drop_letter(id)
-if redis.call('HSETNX', messages, id, ARGV[2]) == 1 then
+if call('HSETNX', messages, id, ARGV[2]) == 1 then
   queue_up(id, -ARGV[3] * STEP)
   wake()
 end

@@ -1,4 +1,4 @@
--- What every script of the transport begins with. KEYS[1] is a queue, {namespace}:queue:{name}. What it consists of:
+-- What every script of the transport begins with, after `call.lua`. KEYS[1] is a queue, {namespace}:queue:{name}. What it consists of:
 --   :messages    hash: id → the encoded message, as long as the message is known
 --   :sequence    the number that the last place was given
 --   :bases       hash: id → what its priority gives to its place, of a delayed one that has any
@@ -27,49 +27,55 @@ local STEP = 4398046511104
 -- Lets a script write though memory is short: Redis refuses the first write of a script if that may take memory, and after one that
 -- cannot, such as this, none. All begin with it but the one that enqueues.
 local function write_though_full()
-  redis.call('DEL', queue .. ':nothing')
+  call('DEL', queue .. ':nothing')
 end
 
 local function now_ms()
-  local time = redis.call('TIME')
+  local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
-local function text(number)
-  return string.format('%.0f', number)
 end
 
 -- One token wakes one sleeper, whose fetch puts in another if it leaves something.
 local function wake()
-  if redis.call('EXISTS', wake_list) == 0 then
-    redis.call('RPUSH', wake_list, '1')
-    redis.call('PEXPIRE', wake_list, '60000')
+  if call('EXISTS', wake_list) == 0 then
+    call('RPUSH', wake_list, '1')
+    call('PEXPIRE', wake_list, '60000')
   end
+end
+
+-- The number of the next place. What is no number there gives way to one that is larger than all before.
+local function next_number()
+  local it = redis.pcall('INCR', sequence)
+  if type(it) ~= 'number' or it >= STEP then
+    it = now_ms()
+    call('SET', sequence, text(it))
+  end
+  return it
 end
 
 -- The last place of its priority.
 local function queue_up(id, base)
-  redis.call('ZADD', ready, text(base + redis.call('INCR', sequence)), id)
+  call('ZADD', ready, text(base + next_number()), id)
 end
 
 local function put_off(id, base, due)
   if base ~= 0 then
-    redis.call('HSET', bases, id, text(base))
+    call('HSET', bases, id, text(base))
   end
-  redis.call('ZADD', delayed, text(due), id)
+  call('ZADD', delayed, text(due), id)
 end
 
 -- One that was put off.
 local function promote(id)
-  local base = redis.call('HGET', bases, id)
+  local base = call('HGET', bases, id)
   if base then
-    redis.call('HDEL', bases, id)
+    call('HDEL', bases, id)
   end
-  queue_up(id, base or 0)
+  queue_up(id, number(base) or 0)
 end
 
 local function place_of(id)
-  return string.match(redis.call('HGET', deliveries, id) or '', ' (.+)$') or '0'
+  return number(string.match(call('HGET', deliveries, id) or '', ' (.+)$')) or 0
 end
 
 local function base_of(place)
@@ -78,49 +84,50 @@ end
 
 -- Where it has stood before.
 local function put_back(id)
-  redis.call('ZADD', ready, place_of(id), id)
+  call('ZADD', ready, text(place_of(id)), id)
 end
 
 local function holds(id, token)
-  return redis.call('HGET', deliveries, id) == token
+  return call('HGET', deliveries, id) == token
 end
 
 local function forget(id)
-  if redis.call('ZREM', leases, id) == 0 then
-    redis.call('ZREM', ready, id)
-    redis.call('ZREM', delayed, id)
-    redis.call('HDEL', bases, id)
+  if call('ZREM', leases, id) == 0 then
+    call('ZREM', ready, id)
+    call('ZREM', delayed, id)
+    call('HDEL', bases, id)
   end
-  redis.call('HDEL', messages, id)
-  redis.call('HDEL', deliveries, id)
-  if redis.call('EXISTS', lapses, started) > 0 then
-    redis.call('HDEL', lapses, id)
-    redis.call('HDEL', started, id)
+  call('HDEL', messages, id)
+  call('HDEL', deliveries, id)
+  if call('EXISTS', lapses, started) > 0 then
+    call('HDEL', lapses, id)
+    call('HDEL', started, id)
   end
-  if redis.call('EXISTS', messages) == 0 then
-    redis.call('DEL', sequence, wake_list)
+  if call('EXISTS', messages) == 0 then
+    call('DEL', sequence, wake_list)
   end
 end
 
 local function drop_letter(id)
-  redis.call('ZREM', dead, id)
-  redis.call('HDEL', letters, id)
-  redis.call('HDEL', reasons, id)
-  redis.call('ZREM', untold, id)
+  call('ZREM', dead, id)
+  call('HDEL', letters, id)
+  call('HDEL', reasons, id)
+  call('ZREM', untold, id)
 end
 
 -- Who calls this tells about it, or else whoever asks after `patience` ms.
 local function bury(id, message, reason, now, retention, patience)
   forget(id)
-  for _, old in ipairs(redis.call('ZRANGEBYSCORE', dead, '-inf', text(now - retention), 'LIMIT', 0, 100)) do
+  for _, old in ipairs(call('ZRANGEBYSCORE', dead, '-inf', text(now - retention), 'LIMIT', 0, 100)) do
     drop_letter(old)
   end
-  redis.call('ZADD', dead, text(now), id)
-  redis.call('HSET', letters, id, message)
-  redis.call('HSET', reasons, id, reason)
-  redis.call('ZADD', untold, text(now + patience), id)
+  call('ZADD', dead, text(now), id)
+  -- Of one that was lost, its id is all that there is.
+  call('HSET', letters, id, message or '')
+  call('HSET', reasons, id, reason)
+  call('ZADD', untold, text(now + patience), id)
   for _, key in ipairs({dead, letters, reasons, untold}) do
-    redis.call('PEXPIRE', key, text(retention))
+    call('PEXPIRE', key, text(retention))
   end
 end
 
@@ -129,14 +136,17 @@ end
 -- renew each third of it, so that some lapse in a silence of more than two thirds: after more than half of it they get half of it.
 -- Idle workers ask each second, which is no silence however short the lease.
 local function beat(now, lease)
-  local seen, grace = unpack(redis.call('HMGET', pulse, 'seen', 'grace'))
+  local it = call('HMGET', pulse, 'seen', 'grace')
+  local seen, grace = number(it[1]), number(it[2]) or 0
+  -- No grace is as long as a day.
+  grace = grace < now + 86400000 and grace or 0
   local silence = seen and now - seen or lease + 1
   if silence > math.max(lease / 2, math.min(lease, 1500)) then
     local wait = silence > lease and lease or lease / 2
-    grace = text(math.max(tonumber(grace or 0), math.floor(now + wait)))
-    redis.call('HSET', pulse, 'grace', grace)
+    grace = math.max(grace, math.floor(now + wait))
+    call('HSET', pulse, 'grace', text(grace))
   end
-  redis.call('HSET', pulse, 'seen', text(now))
-  redis.call('PEXPIRE', pulse, text(lease * 4))
-  return tonumber(grace)
+  call('HSET', pulse, 'seen', text(now))
+  call('PEXPIRE', pulse, text(lease * 4))
+  return grace
 end

@@ -97,7 +97,7 @@ def invoke(app: ModuleType) -> Invoke:
 
     def invoke(*words: str) -> Result:
         command, *rest = words
-        nested = [command, rest.pop(0)] if command == "dead" else [command]
+        nested = [command, rest.pop(0)] if command in {"dead", "unreadable"} else [command]
         return CliRunner().invoke(commands, [*nested, APP, *rest], catch_exceptions=False)
 
     return invoke

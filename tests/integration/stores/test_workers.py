@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 from dramatiq import Worker
 from dramatiq.brokers.stub import StubBroker
 
@@ -21,6 +23,8 @@ SHORT = timedelta(milliseconds=100)
 WORKER = WorkerInfo(
     id="b", host="box", pid=1, queues=["bulk"], threads=8, started_at=datetime(2026, 5, 17, tzinfo=UTC), runs=["r"]
 )
+
+REPORT = {**asdict(WORKER), "started_at": WORKER.started_at.isoformat()}
 
 
 @pytest.fixture(params=["redis", "memory"])
@@ -106,3 +110,40 @@ def test_a_worker_reports_itself_from_its_start_to_its_end(roll: Roll) -> None:
 
         assert (report.queues, report.threads, report.runs) == (["bulk"], 3, ["r1"])
         assert roll.read() == []
+
+
+@pytest.mark.parametrize("report", ["", "[]", '{"id": "x"}', "[" * 100_000, json.dumps({**REPORT, "runs": 5}), b"\xff"])
+def test_a_report_of_another_version_is_passed_over(redis_url: str, namespace: str, report: str | bytes) -> None:
+    """As is one that is damaged; those of others are read."""
+    roll = open_roll(redis_url, namespace=namespace, ttl=LONG)
+    roll.note(WORKER)
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(f"{namespace}:worker:x", report, px=60_000)
+        client.sadd(f"{namespace}:workers", "x")
+
+    assert roll.read() == [WORKER]
+    roll.close()
+
+
+def test_a_report_may_say_more(redis_url: str, namespace: str) -> None:
+    """A newer version's is read as far as it is known."""
+    roll = open_roll(redis_url, namespace=namespace, ttl=LONG)
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(f"{namespace}:worker:b", json.dumps({**REPORT, "zone": "eu"}), px=60_000)
+        client.sadd(f"{namespace}:workers", "b")
+        client.expire(f"{namespace}:workers", 60)
+
+    assert roll.read() == [WORKER]
+    roll.close()
+
+
+def test_an_index_of_another_type_is_made_anew(redis_url: str, namespace: str) -> None:
+    """With the next report; until then nobody is there."""
+    roll = open_roll(redis_url, namespace=namespace, ttl=LONG)
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(f"{namespace}:workers", "nothing", px=60_000)
+
+    assert roll.read() == []
+    roll.note(WORKER)
+    assert roll.read() == [WORKER]
+    roll.close()
