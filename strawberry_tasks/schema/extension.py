@@ -30,6 +30,7 @@ from .outages import OutageLog
 from .registry import Registry, registries_of, the_only
 from .returned import show_handles
 from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
+from .subgraph import share
 from .types import UntypedTaskHandle
 
 _REFUSALS = (
@@ -126,6 +127,8 @@ class FederationSchema(_TasksSchema, strawberry.federation.Schema):
         given["query"] = as_class(given["query"])
         build(partial(super().__init__, **options), given, lambda: self.schema_converter)
         self._complete(own, registry)
+        if registry is not None:
+            share(self)
 
 
 def _with_tasks(

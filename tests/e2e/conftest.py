@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.apps.scenarios import Gate
 from tests.browsers import running_browser
+from tests.interop import installed_node
 from tests.shops import Shop, running_shop
 from tests.sites import Site, running_site
 
@@ -40,6 +41,12 @@ def browser() -> Iterator[Browser]:
     """A browser."""
     with running_browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Node.js, with the npm packages that the tests drive."""
+    return installed_node()
 
 
 @pytest.fixture

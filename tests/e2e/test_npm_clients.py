@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.apps.scenarios import Gate
-from tests.requirements import require
+from tests.interop import CLIENTS
 from tests.sites import Site
-
-CLIENTS = Path(__file__).parent / "interop"
 
 pytestmark = pytest.mark.node
 
 RunClient = Callable[[str], list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="session")
-def node() -> str:
-    """Node.js, with the clients installed as the lock file says."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    require("Node.js and npm", bool(program and npm), "looked for node and npm on the PATH")
-    assert program is not None
-    assert npm is not None
-    installed, locked = CLIENTS / "node_modules/.package-lock.json", CLIENTS / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-        done = subprocess.run([npm, "ci", "--prefer-offline"], check=False, cwd=CLIENTS, capture_output=True, text=True)
-        require("the npm clients", done.returncode == 0, f"npm ci failed: {done.stderr[-500:]}")
-    return program
 
 
 @pytest.fixture
