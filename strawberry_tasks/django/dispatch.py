@@ -156,7 +156,11 @@ class CommitDispatch:
 
     def _send_held(self, held: Held) -> None:
         if self._log is not None and held.log is None:
-            self._log.insert(held.runs)
+            try:
+                self._log.insert(held.runs)
+            except BaseException:
+                release(held.task, held.runs)
+                raise
             self._log.write([run for run in held.snapshots.values() if run.is_terminal])
         canceled = [run for run in held.runs if held.snapshots[run.id].is_terminal]
         release(held.task, canceled)
