@@ -140,7 +140,7 @@ class UnknownUserError(ClientError):
         )
 
 
-def _lacks_memory(error: BaseException | None) -> bool:
+def lacks_memory(error: BaseException | None) -> bool:
     """Tell whether an error comes from a Redis that has no memory for more; whatever client has met it, its words stay."""
     while error is not None:
         if "used memory > 'maxmemory'" in str(error):
@@ -169,7 +169,7 @@ class StoreUnavailableError(ClientError):
     @property
     def message(self) -> str:
         """What clients read."""
-        if _lacks_memory(self):
+        if lacks_memory(self):
             return "The task store has no memory left for this. Try again later."
         return "The task store cannot be reached. Try again."
 
@@ -191,7 +191,7 @@ class QueueUnavailableError(ClientError):
     def __str__(self) -> str:
         if self.unsettled:
             return "The task queue does not answer. What was asked for is taken back, unless a worker has begun it by then."
-        if _lacks_memory(self.__cause__):
+        if lacks_memory(self.__cause__):
             return "The task queue has no memory left for more. Nothing was started; try again later."
         return "The task queue cannot be reached. Nothing was started; try again."
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from .config import IO_THREADS, MAX_IO_WAIT
-from .errors import QueueUnavailableError, StoreUnavailableError
+from .errors import QueueUnavailableError, StoreUnavailableError, lacks_memory
 from .surroundings import Surroundings, entered
 
 R = TypeVar("R")
@@ -49,6 +49,8 @@ class IoThreads:
                 if trouble is not None:
                     raise trouble
                 return function()
-        except (StoreUnavailableError, QueueUnavailableError):
-            self._last_outage = time.monotonic()
+        except (StoreUnavailableError, QueueUnavailableError) as error:
+            # One that has no memory for more answers all the same, and at once.
+            if not lacks_memory(error):
+                self._last_outage = time.monotonic()
             raise
