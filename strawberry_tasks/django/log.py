@@ -12,18 +12,18 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, StrIndex
 
-from ..errors import QueueUnavailableError
+from ..errors import QueueUnavailableError, TaskUnreadableError
 from ..log import Sender, Wanted
 from ..outage import Outage
-from ..snapshot import Failure, Snapshot, from_millis
+from ..snapshot import Failure, Snapshot, from_millis, to_millis
 from ..status import TaskStatus
 from ..stores.base import NewRun, Page, Record, Store
-from ..stores.cursors import cursor_of, parse_cursor
-from ..stores.records import legible
+from ..stores.cursors import cursor_at, parse_cursor
+from ..stores.records import UnreadableLog, legible
 from .conf import SETTING
 from .models import TaskExecution
 from .outages import database_needed, in_one_line, is_outage
-from .rows import ENDED, changes, ended, is_storable, new_row, record_of, storable_result
+from .rows import ENDED, changes, ended, fetched, is_storable, new_row, reading_of, record_of, storable_result
 from .tending import Tending
 from .writer import MOST, Writer
 
@@ -53,6 +53,7 @@ class DatabaseLog:
         self._unwritten: dict[str, TaskExecution] = {}
         self._tending = Tending(self, retention=retention)
         self._outage = Outage(logger)
+        self._unreadable = UnreadableLog()
 
     @property
     def rows(self) -> QuerySet[TaskExecution]:
@@ -108,6 +109,8 @@ class DatabaseLog:
             row = self.rows.filter(pk=run_id).first()
             if row is not None:
                 self.write([ended(row.snapshot, status, failure, now=now())])
+        except TaskUnreadableError as error:
+            self._unreadable.note(error)
         except (DatabaseError, InterfaceError) as error:
             if not is_outage(error):
                 raise
@@ -151,8 +154,8 @@ class DatabaseLog:
         if not (run_id.isascii() and run_id.isprintable()):
             return None
         with database_needed():
-            row = self.rows.filter(pk=run_id).defer("result").first()
-        return None if row is None else record_of(row)
+            found = fetched(self.rows.filter(pk=run_id).defer("result"))
+        return record_of(found[0]) if found else None
 
     def result(self, run_id: str) -> str | None:
         """Return what a run has returned, as JSON text."""
@@ -175,10 +178,14 @@ class DatabaseLog:
             moment = from_millis(millis)
             rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, id__lt=last))
         with database_needed():
-            latest = list(rows.defer("result", "arguments").order_by("-created_at", "-id")[: first + 1])
-        found = [row.snapshot for row in latest]
-        page, more = found[:first], found[first:]
-        return Page(runs=page, cursor=cursor_of(page[-1]) if more else None)
+            wanted_rows = rows.defer("result", "arguments").order_by("-created_at", "-id")[: first + 1]
+            latest = fetched(wanted_rows)
+        readings = [reading_of(row) for row in latest[:first]]
+        for reading in readings:
+            self._unreadable.note(reading)
+        cursor = _cursor_after(latest[:first]) if latest[first:] else None
+        damaged = [reading for reading in readings if isinstance(reading, TaskUnreadableError)]
+        return Page(runs=legible(readings), cursor=cursor, unreadable=damaged)
 
     def tend(self, store: Store, find: Callable[[str], Sender | None]) -> None:
         """Relay the outbox, bring rows up to date that nobody has written, and remove old ones."""
@@ -217,3 +224,11 @@ class DatabaseLog:
             return rows.filter(tags__contains=[wanted.tag])
         place = StrIndex(Cast("tags", TextField()), Value(json.dumps(wanted.tag)))
         return rows.alias(place=place).filter(place__gt=0)
+
+
+def _cursor_after(rows: Sequence[TaskExecution | TaskUnreadableError]) -> str | None:
+    for row in reversed(rows):
+        created_at: object = None if isinstance(row, TaskUnreadableError) else row.created_at
+        if isinstance(row, TaskExecution) and isinstance(created_at, datetime):
+            return cursor_at(to_millis(created_at), row.id)
+    return None

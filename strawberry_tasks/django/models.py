@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from ..errors import TaskUnreadableError
 from ..schedule import Schedule
-from ..snapshot import Failure, Snapshot
+from ..snapshot import Failure, Snapshot, to_fields
 from ..status import TaskStatus
+from ..stores.records import snapshot_from, unreadable
 from .schedule_rows import faults, schedule_of
 
 
@@ -98,12 +101,29 @@ class TaskExecution(models.Model):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing about the run will change any more."""
-        return TaskStatus(self.status).is_terminal
+        """Whether nothing about the run will change any more, as far as its state is known here."""
+        return self.status not in _LIVE
 
     @property
     def snapshot(self) -> Snapshot:
-        """The run's state."""
+        """The run's state.
+
+        Raises:
+            TaskUnreadableError: If the row is damaged, or of another version.
+        """
+        try:
+            run = self._snapshot()
+            # What a database lets stand in a column may be anything.
+            snapshot_from(self.id, to_fields({field.name: getattr(run, field.name) for field in fields(run)}))
+        except TaskUnreadableError:
+            raise
+        except Exception as error:
+            raise unreadable(str(self.id), f"{type(error).__name__}: {error}") from error
+        return run
+
+    def _snapshot(self) -> Snapshot:
+        if not isinstance(self.tags, list):  # A text would fall apart into letters.
+            raise TypeError(f"tags: expected a list, got {self.tags!r}")
         failure = None
         if self.failure_code is not None:
             failure = Failure(
@@ -121,6 +141,8 @@ class TaskExecution(models.Model):
             failure=failure,
         )
 
+
+_LIVE: Final = frozenset(status.value for status in TaskStatus if not status.is_terminal)
 
 SAME = (
     "id",

@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
+
 from ..config import MAX_WORD
-from ..errors import TaskInputError
+from ..errors import TaskInputError, TaskUnreadableError
 from ..snapshot import JSON, Failure, Snapshot
 from ..status import TaskStatus
 from ..stores.base import Limit, NewRun, Record, pending
+from ..stores.records import unreadable
 from .models import TaskExecution
 
 ENDED: Final = tuple(status.value for status in TaskStatus if status.is_terminal)
@@ -119,8 +123,38 @@ def ended(run: Snapshot, status: TaskStatus, failure: Failure | None, *, now: da
     )
 
 
-def record_of(row: TaskExecution) -> Record:
-    """Return a row as the store would give its run."""
+def fetched(rows: QuerySet[TaskExecution]) -> list[TaskExecution | TaskUnreadableError]:
+    """Fetch rows; an error stands for each that the database's own adapter cannot make Python values of."""
+    try:
+        return list(rows)
+    except (TypeError, ValueError):
+        # One such row keeps all others from being fetched with it.
+        return [_fetched_alone(rows.db, run_id) for run_id in list(rows.values_list("pk", flat=True))]
+
+
+def _fetched_alone(database: str, run_id: str) -> TaskExecution | TaskUnreadableError:
+    try:
+        return TaskExecution.objects.using(database).get(pk=run_id)
+    except (TypeError, ValueError, ObjectDoesNotExist) as error:
+        return unreadable(run_id, str(error))
+
+
+def reading_of(row: TaskExecution | TaskUnreadableError) -> Snapshot | TaskUnreadableError:
+    """Return the run's state, or why it cannot be read."""
+    try:
+        return row if isinstance(row, TaskUnreadableError) else row.snapshot
+    except TaskUnreadableError as error:
+        return error
+
+
+def record_of(row: TaskExecution | TaskUnreadableError) -> Record:
+    """Return a row as the store would give its run.
+
+    Raises:
+        TaskUnreadableError: If it cannot be read.
+    """
+    if isinstance(row, TaskUnreadableError):
+        raise row
     return Record(row.snapshot, json.dumps(row.arguments))
 
 

@@ -18,7 +18,7 @@ from ..stores.base import Store
 from ..stores.records import Reading, legible
 from .models import TaskExecution
 from .outages import is_outage
-from .rows import ENDED, LIVE, LOST, REFUSED, ended, sendable
+from .rows import ENDED, LIVE, LOST, REFUSED, ended, fetched, reading_of, sendable
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Tending:
                 waiting = self._log.rows.filter(outbox__isnull=False, changed_at__lt=before).exclude(pk__in=stuck)
                 # Another worker may have some; the rows of one that dies are free again.
                 waiting = waiting.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
-                batch = list(waiting.order_by("created_at", "id")[:BATCH])
+                batch = _readable(waiting.order_by("created_at", "id")[:BATCH])
                 sent: set[str] = set()
                 is_away = not self._send(batch, store, find, sent)
                 self._log.rows.filter(pk__in=sent).update(outbox=None)
@@ -122,7 +122,7 @@ class Tending:
             quiet = self._log.rows.filter(
                 status__in=LIVE, outbox__isnull=True, changed_at__lt=datetime.now(UTC) - QUIET, id__gt=last
             )
-            batch = list(quiet.order_by("id")[:BATCH])
+            batch = _readable(quiet.order_by("id")[:BATCH])
             if not batch:
                 break
             last = batch[-1].id
@@ -130,7 +130,9 @@ class Tending:
             self._write(legible(present), store)
             gone = [row for row, run in zip(batch, present, strict=True) if run is None]
             # One that is sent just now is there the next time.
-            self._write([_lost(row) for row in gone if row.id in self._missing])
+            self._write(
+                [_lost(run) for row in gone if row.id in self._missing and isinstance(run := reading_of(row), Snapshot)]
+            )
             missing.update(row.id for row in gone)
         self._missing = frozenset(missing)
 
@@ -168,6 +170,10 @@ def _has_begun(run: Reading) -> bool:
     return run is not None and not (isinstance(run, Snapshot) and run.status is TaskStatus.PENDING)
 
 
-def _lost(row: TaskExecution) -> Snapshot:
-    logger.warning("Run %s (%s) is not in the store any more.", row.id, row.name)
-    return ended(row.snapshot, TaskStatus.FAILED, LOST, now=datetime.now(UTC))
+def _readable(rows: QuerySet[TaskExecution]) -> list[TaskExecution]:
+    return [row for row in fetched(rows) if isinstance(row, TaskExecution)]
+
+
+def _lost(run: Snapshot) -> Snapshot:
+    logger.warning("Run %s (%s) is not in the store any more.", run.id, run.name)
+    return ended(run, TaskStatus.FAILED, LOST, now=datetime.now(UTC))
