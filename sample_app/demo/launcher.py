@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 import redis
 
@@ -86,7 +87,7 @@ def run_demo(options: Options) -> None:
         try:
             said = _prepare(supervisor)
             _start(supervisor, options.port)
-            _say_where_to_look(options.port, redis_url, logs, said)
+            _say_where_to_look(options.port, _address(redis_url, is_own=options.redis_url is None), logs, said)
             supervisor.watch()
         except StopRequested:
             print("\nStopping …", flush=True)
@@ -171,7 +172,14 @@ def _page_answers(port: int) -> bool:
         return False
 
 
-def _say_where_to_look(port: int, redis_url: str, logs: str, data: str) -> None:
+def _address(redis_url: str, *, is_own: bool) -> str:
+    """Write where Redis is for a person; a password that somebody chose is not for the terminal."""
+    parts = urlsplit(redis_url)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return f"{address} with the password {parts.password}" if is_own else address
+
+
+def _say_where_to_look(port: int, redis_address: str, logs: str, data: str) -> None:
     base = f"http://{HOST}:{port}"
     notes = textwrap.indent(data.strip(), "    ")
     print(
@@ -180,7 +188,7 @@ def _say_where_to_look(port: int, redis_url: str, logs: str, data: str) -> None:
 
     The page    {base}/
     GraphiQL    {base}/graphql
-    Redis       {redis_url}
+    Redis       {redis_address}
     Logs        {logs}
 
 {notes}

