@@ -72,6 +72,16 @@ def test_each_start_has_a_password_of_its_own() -> None:
     assert first != second
 
 
+@pytest.mark.parametrize(
+    ("password", "beginning"), [("", "redis://127.0.0.1:"), ('a b@/"', "redis://:a%20b%40%2F%22@127")]
+)
+def test_a_password_of_ones_own(password: str, beginning: str) -> None:
+    """An empty one lets everybody in, as an installed server does."""
+    with EmbeddedServer(password=password) as server, redis.Redis.from_url(server.url) as client:
+        assert client.ping()
+        assert server.url.startswith(beginning)
+
+
 def test_a_stopped_server_frees_its_port() -> None:
     """After the block nothing listens any more, and a second start begins empty."""
     server = EmbeddedServer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import secrets
 import shutil
 import socket
@@ -12,6 +13,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 import redis
 
@@ -59,11 +61,12 @@ def _bundled_server() -> Path | None:
 class EmbeddedServer:
     """A server of one's own, on the loopback address, that ends with the process that started it.
 
-    Use it as a context manager, or call `start` and `stop`. It writes nothing to disk, and can be started again. Its password,
-    without which other users of the machine could have it write files as this one, is made anew each time, and stands in `url`.
+    Use it as a context manager, or call `start` and `stop`. It writes nothing to disk, and can be started again.
 
     Args:
         port: Where it listens; a free port by default.
+        password: What its clients have to say, which stands in `url`; by default one of its own for each start. With an empty
+            one, all users of this machine may use it.
         binary: The server to run; what `find_server` finds by default.
         start_timeout: How long it may take to answer.
     """
@@ -72,6 +75,7 @@ class EmbeddedServer:
         self,
         *,
         port: int | None = None,
+        password: str | None = None,
         binary: Path | None = None,
         start_timeout: timedelta = timedelta(seconds=10),
     ) -> None:
@@ -79,6 +83,7 @@ class EmbeddedServer:
         self._binary = binary
         self._start_timeout = start_timeout
         self._port: int | None = None
+        self._fixed_password = password
         self._password = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
@@ -97,7 +102,8 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """What to connect to, e.g. ``redis://:password@127.0.0.1:34567/0``."""
-        return f"redis://:{self._password}@{_HOST}:{self.port}/0"
+        password = f":{quote(self._password, safe='')}@" if self._password else ""
+        return f"redis://{password}{_HOST}:{self.port}/0"
 
     def start(self) -> None:
         """Start it and wait until it answers; harmless when it runs already.
@@ -142,10 +148,10 @@ class EmbeddedServer:
     def _launch(self, binary: Path, port: int) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="strawberry-tasks-server-", ignore_cleanup_errors=True)
         directory = Path(self._directory.name)
-        self._password = secrets.token_urlsafe(24)
+        self._password = secrets.token_urlsafe(24) if self._fixed_password is None else self._fixed_password
         # A command line can be read by everybody.
         secret, log = directory / "server.conf", directory / "server.log"
-        secret.write_text(f"requirepass {self._password}\n")
+        secret.write_text(f"requirepass {json.dumps(self._password)}\n")
         with log.open("wb") as output:
             self._process = start_watched(
                 [binary, secret, *_options(port, self._directory.name)], output=output, grace=timedelta(seconds=2)
