@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Any
 
 from .errors import ConfigurationError
 from .policy import NOBODY, Policy, Viewer
 
-_OUTSIDE: Final = object()
-_present: ContextVar[object] = ContextVar("strawberry_tasks_operation", default=_OUTSIDE)
+
+class _Operation:
+    """An operation that is executed, or was."""
+
+    __slots__ = ("context", "is_over")
+
+    def __init__(self, context: object) -> None:
+        self.context = context
+        self.is_over = False
+
+
+_present: ContextVar[_Operation | None] = ContextVar("strawberry_tasks_operation", default=None)
 
 
 @contextmanager
@@ -22,18 +32,18 @@ def operation(context: object) -> Iterator[None]:
     Args:
         context: The operation's GraphQL context.
     """
-    # No token: a stream may be closed from elsewhere than where it was begun.
-    before = _present.get()
-    _present.set(context)
-    try:
-        yield
-    finally:
-        _present.set(before)
+    entered = _Operation(context)
+    with _inside(entered):
+        try:
+            yield
+        finally:
+            # Whatever was begun in its course and goes on, such as a consumer that the first request starts, has copied this.
+            entered.is_over = True
 
 
-def no_operation() -> Any:
+def no_operation() -> AbstractContextManager[None]:
     """Say that what is enqueued meanwhile is nobody's, also where it happens inside an operation, as inline runs do."""
-    return operation(_OUTSIDE)
+    return _inside(None)
 
 
 def starter(policy: Policy) -> Viewer:
@@ -42,19 +52,19 @@ def starter(policy: Policy) -> Viewer:
     Raises:
         ConfigurationError: If the policy has to wait to find out.
     """
-    context = _present.get()
-    if context is _OUTSIDE:
+    present = _present.get()
+    if present is None or present.is_over:
         return NOBODY
-    viewer: Any = policy.viewer(context)
+    viewer: Any = policy.viewer(present.context)
     return certain(_without_waiting(viewer) if isawaitable(viewer) else viewer)
 
 
 async def astarter(policy: Policy) -> Viewer:
     """`starter` for async code; waits for the policy."""
-    context = _present.get()
-    if context is _OUTSIDE:
+    present = _present.get()
+    if present is None or present.is_over:
         return NOBODY
-    viewer: Any = policy.viewer(context)
+    viewer: Any = policy.viewer(present.context)
     return certain(await viewer if isawaitable(viewer) else viewer)
 
 
@@ -68,6 +78,17 @@ def certain(found: object) -> Viewer:
         # Taken for nobody, its runs would be open to everybody.
         raise ConfigurationError(f"policy: expected viewer() and recheck() to return a Viewer, got {found!r}.")
     return found
+
+
+@contextmanager
+def _inside(entered: _Operation | None) -> Iterator[None]:
+    # No token: a stream may be closed from elsewhere than where it was begun.
+    before = _present.get()
+    _present.set(entered)
+    try:
+        yield
+    finally:
+        _present.set(before)
 
 
 def _without_waiting(viewer: Any) -> object:

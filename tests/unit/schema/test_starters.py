@@ -90,3 +90,30 @@ async def test_runs_of_a_run_are_nobodys() -> None:
 
         assert local.handle(run["id"]).refresh().owner == "1"
         assert [handle.refresh().owner for handle in started] == [None]
+
+
+@strawberry.type(name="Mutation")
+class Consuming:
+    @strawberry.mutation
+    async def consume(self, info: strawberry.Info) -> bool:
+        async def consumer() -> None:
+            await info.context["gate"].wait()
+            info.context["started"].append(await slow.aenqueue())
+
+        info.context["consumer"] = asyncio.create_task(consumer())
+        return True
+
+
+async def test_what_outlives_an_operation_starts_for_nobody() -> None:
+    """What an operation has begun and left running, such as a consumer, does not go on in its viewer's name."""
+    schema = Schema(mutation=Consuming, extensions=[waiting.extension])
+    context: dict[str, Any] = {"user": Person(), "gate": asyncio.Event(), "started": []}
+
+    with inline(waiting):
+        answer = await schema.execute("mutation { consume }", context_value=context)
+        context["gate"].set()
+        await context["consumer"]
+        owners = [handle.refresh().owner for handle in context["started"]]
+
+    assert answer.errors is None
+    assert owners == [None]
