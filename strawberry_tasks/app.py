@@ -271,10 +271,12 @@ class Tasks(Declaring):
         """Make a runtime of these parts, with the limits of these tasks."""
         return Runtime(store=store, backend=backend, find=self._tasks.get, config=self.config, ports=self._ports)
 
-    def perform(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
+    def perform(
+        self, work: Work, run_id: str, settle: Settle | None = None, *, trouble: BaseException | None = None
+    ) -> Verdict:
         """Perform one attempt of a run with this process's runtime; backends call it."""
         with no_operation():  # Inline, it may be in the middle of one, and a worker is not.
-            return perform(work, run_id, self.runtime(), settle)
+            return perform(work, run_id, self.runtime(), settle, trouble=trouble)
 
     def fail(self, run_id: str, failure: Failure) -> None:
         """End a run of which no attempt will follow; backends call it."""
@@ -301,7 +303,7 @@ class Tasks(Declaring):
 
     def _perform_in_thread(self, work: Work, run_id: str, settle: Settle | None = None) -> Verdict:
         with entered(self._ports.surroundings) as trouble:
-            return perform(work, run_id, self.runtime(), settle, trouble=trouble)
+            return self.perform(work, run_id, settle, trouble=trouble)
 
     def _open_runtime(self) -> Runtime:
         config = self.config

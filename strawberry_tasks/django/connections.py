@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
+from django.core.cache import caches
 from django.db import connections
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,7 +21,7 @@ R = TypeVar("R")
 class DatabaseConnections:
     """Closes connections that are broken, or older than ``CONN_MAX_AGE``, before and after each attempt.
 
-    Those inside a transaction, as in a test, are left alone.
+    Those that are inside a transaction before, as in a test, are left alone. One that an attempt has left open is rolled back.
     """
 
     def __init__(self) -> None:
@@ -28,9 +32,12 @@ class DatabaseConnections:
     def in_thread(self) -> Iterator[None]:
         """Look at the connections of this thread, before and after."""
         _close_old()
+        _open_caches()
+        before = _in_transaction()
         try:
             yield
         finally:
+            _give_up(_in_transaction() - before)
             _close_old()
 
     @asynccontextmanager
@@ -80,6 +87,25 @@ def _close_old() -> None:
         # Django takes one inside a transaction for broken.
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
+
+
+def _open_caches() -> None:
+    """Make the clients of caches, for this thread; each attempt would make its own, since Django keeps them in the context."""
+    for alias in caches:
+        with suppress(Exception):  # Who uses it meets the error.
+            _ = caches[alias]
+
+
+def _in_transaction() -> set[str]:
+    return {connection.alias for connection in connections.all(initialized_only=True) if connection.in_atomic_block}
+
+
+def _give_up(aliases: Iterable[str]) -> None:
+    """Roll back what an attempt has left open: the next one would write into it, and nothing would ever commit it."""
+    for alias in aliases:
+        logger.warning("An attempt has left a transaction open on the database %r; it is rolled back.", alias)
+        connections[alias].close()
+        del connections[alias]
 
 
 def _has_thread() -> bool:

@@ -14,6 +14,7 @@ from ..lifecycle import STORE_PAUSE, Attempt, begin
 from ..outcome import Verdict
 from ..runtime import Runtime
 from ..snapshot import Failure
+from ..starter import no_operation
 from ..stores.records import present
 from ..surroundings import entered
 from .carrier import FrameworkBackend
@@ -41,7 +42,8 @@ def perform_run(context: AnyTaskContext, run_id: str) -> None:
     # What is performed inline stands in the surroundings of its caller.
     with nullcontext() if backend.is_inline else entered(runtime.surroundings) as trouble:
         try:
-            _perform(context.task_result.task, run_id, runtime, backend, trouble)
+            with no_operation():  # Inline, it may be in the middle of one.
+                _perform(context.task_result.task, run_id, runtime, backend, trouble)
         finally:
             # A worker may end its process with the message.
             runtime.flush_log()
