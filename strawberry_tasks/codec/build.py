@@ -139,7 +139,7 @@ class Builder:
         if own is not None:
             return self._custom_scalar(type_, own)
         if type_ is JSON:
-            return lenient_json() if self.output else strict_json()
+            return self._json()
         if type_ is Upload:
             return self._upload(type_, at)
         definition = scalar_definition(type_, DEFAULT_SCALAR_REGISTRY)
@@ -147,6 +147,13 @@ class Builder:
         if make is not None:
             return self._built_in_scalar(type_, make(), definition)
         return None if definition is None else self._custom_scalar(type_, definition)
+
+    def _json(self) -> Shape:
+        if not self.output:
+            return strict_json()
+        shape = lenient_json()
+        publish_scalar(shape, JSON, scalar_definition(JSON, DEFAULT_SCALAR_REGISTRY), is_leaf=False)
+        return shape
 
     def _custom_scalar(self, type_: object, definition: ScalarDefinition | GraphQLScalarType) -> Shape:
         if not self.output:

@@ -52,12 +52,13 @@ def is_guarded(definition: StrawberryObjectDefinition) -> bool:
 
 def is_plain_schema(schema: Schema) -> bool:
     """Tell whether a schema reads plain fields as they are: nothing of its own stands between them and the client."""
-    executor = schema.execution_context_class
-    return (
-        schema.config.default_resolver is getattr
-        and _package(executor) in {"graphql", "strawberry"}
-        and all(_only_observes(extension) for extension in schema.extensions)
-    )
+    if schema.config.default_resolver is not getattr:
+        return False
+    if _package(schema.execution_context_class) not in {"graphql", "strawberry"}:
+        return False
+    # A schema of the user's may bring extensions that it does not tell of.
+    told = _package(type(schema).get_extensions) in _KNOWN_PACKAGES
+    return all(_only_observes(extension) for extension in (schema.extensions if told else schema.get_extensions()))
 
 
 def _only_observes(extension: Any) -> bool:
@@ -68,7 +69,14 @@ def _only_observes(extension: Any) -> bool:
     """
     kind = extension if isinstance(extension, type) else type(extension)
     if not issubclass(kind, SchemaExtension):
-        return _only_observes(extension())
+        try:
+            kind = type(extension())
+        except Exception:  # noqa: BLE001 - it is the user's, and may need what only an operation has
+            return False
+    return issubclass(kind, SchemaExtension) and _leaves_alone(kind)
+
+
+def _leaves_alone(kind: type[SchemaExtension]) -> bool:
     known = kind.resolve is SchemaExtension.resolve or _package(kind.resolve) in _KNOWN_PACKAGES
     return known or getattr(kind, "only_observes", False) is True
 

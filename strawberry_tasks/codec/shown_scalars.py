@@ -53,6 +53,13 @@ def any_shown(type_: object, strict: Shape, serialize: Callable[[Any], Any] | No
     return Shape(name=strict.name, dump=dump, load=read)
 
 
+def _try(function: Callable[[Any], Any], value: object) -> Any:
+    try:
+        return function(value)
+    except Exception:  # noqa: BLE001 - the methods that it calls are the value's own
+        return None
+
+
 # GraphQL shows whatever has a text.
 _TEXTS = {Decimal, UUID, GlobalID}
 
@@ -70,26 +77,17 @@ def _text(strict: Shape) -> Load:
 
 
 # GraphQL shows each of them for each.
-_MOMENTS: tuple[Any, ...] = (datetime, date, time)
+_MOMENTS = {datetime, date, time}
 
 
-def _moment(type_: Any, strict: Shape) -> Load:
+def _moment(type_: object, strict: Shape) -> Load:
     def load(data: JSON, files: Files | None) -> object:
-        for kind in (type_, *_MOMENTS):
-            moment = _try(kind.fromisoformat, data)
-            # Python reads "2026-01-02" as a time, too.
-            if moment is not None and moment.isoformat() == data:
-                return moment
-        return strict.load(data, files)
+        # By the text, since Python reads "2026-01-02" as any of them.
+        kind = date if not isinstance(data, str) else datetime if "T" in data else time if ":" in data else date
+        moment = None if kind is type_ else _try(kind.fromisoformat, data)
+        return strict.load(data, files) if moment is None else moment
 
     return load
-
-
-def _try(function: Callable[[Any], Any], value: object) -> Any:
-    try:
-        return function(value)
-    except Exception:  # noqa: BLE001 - the methods that it calls are the value's own
-        return None
 
 
 def carried(definition: ScalarDefinition | GraphQLScalarType) -> Shape:
@@ -139,20 +137,22 @@ def publish_scalar(
         is_leaf: Whether its JSON is never an object or a list, so that one is of another type.
     """
 
-    def publish(data: JSON, view: SchemaView) -> JSON:
-        if is_leaf and isinstance(data, dict | list):
-            raise MismatchError(shape.name, data)
+    def publisher(view: SchemaView) -> Callable[[JSON], JSON]:
         shown = view.scalar(type_, own)
-        if shown is None or (_same(own, shown) and not _is_unchanged(data)):
-            return data
-        return custom_scalar(shown).dump(shape.load(data, None), None)
+        if shown is not None and shown.serialize != (str if own is None else own.serialize):
+            return lambda data: custom_scalar(shown).dump(shape.load(data, None), None)
+        return leaf if is_leaf else unchanged
 
-    shape.publish = publish
+    def leaf(data: JSON) -> JSON:
+        if isinstance(data, dict | list):
+            raise MismatchError(shape.name, data)
+        return data
+
+    def unchanged(data: JSON) -> JSON:
+        return custom_scalar(own).dump(shape.load(data, None), None) if own and _is_unchanged(data) else data
+
+    shape.publish = lambda data, view: view.once(shape, lambda: publisher(view))(data)
     shape.hidden = lambda view: restricts(getattr(view.scalar(type_, own), "directives", ()))
-
-
-def _same(own: ScalarDefinition | GraphQLScalarType | None, shown: ScalarDefinition | GraphQLScalarType) -> bool:
-    return shown is own or shown.serialize == (str if own is None else own.serialize)
 
 
 def publish_enum(shape: Shape, definition: StrawberryEnumDefinition) -> None:

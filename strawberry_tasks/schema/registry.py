@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import strawberry
@@ -37,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+AT_ONCE: Final = 64 * 1024
+"""Characters of JSON up to which a result is made ready in the event loop, which takes it a few milliseconds."""
 
 
 class Registry:
@@ -133,7 +137,10 @@ class Registry:
         result = None if task is None else await self._read(run, hand)
         if result is None:
             return None
-        return result.view((task, self._view(schema)), lambda data: self.shown_result(run.name, data, schema))
+        key, show = (task, self._view(schema)), partial(self.shown_result, run.name, schema=schema)
+        if result.size > AT_ONCE:
+            return await off_loop(self.runtime(), result.view, key, show)
+        return result.view(key, show)
 
     def shown_result(self, name: str, data: JSON, schema: BaseSchema | None) -> JSON:
         """Return what everybody may see of a task's stored result; see `result`."""
@@ -157,7 +164,7 @@ class Registry:
             return None
         codec = task.declaration.result
         try:
-            if codec.touches_database:
+            if codec.touches_database or result.size > AT_ONCE:
                 return await off_loop(self.runtime(), codec.load, result.value, read=reader_of(info))
             return codec.load(result.value)
         except ValueEncodingError as error:

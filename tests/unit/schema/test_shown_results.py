@@ -232,6 +232,21 @@ def test_objects_are_left_out_where_the_schema_may_mask_any_field(options: dict[
     assert result is None
 
 
+class Brings(Schema):
+    """Has an extension that it was not given."""
+
+    def get_extensions(self, sync: bool = False) -> Any:
+        return [*super().get_extensions(sync), Masks()]
+
+
+def test_objects_are_left_out_where_the_schema_brings_an_extension() -> None:
+    """It counts like one that it was given."""
+    output, result = run(Invoice, SECRET, SELECTION, Brings)
+
+    assert output == SHOWN
+    assert result is None
+
+
 def test_objects_are_left_out_where_an_executor_of_its_own_reads_them() -> None:
     """It may do what an extension may."""
     output, result = run(Invoice, INVOICE, SELECTION, execution_context_class=Executes)
