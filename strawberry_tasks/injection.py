@@ -97,7 +97,8 @@ def _read(annotation: object, namespace: Mapping[str, Any]) -> object:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, {}, _Names(namespace))  # type: ignore[arg-type]  # noqa: S307 - the annotation is the user's own source
+        found: object = eval(annotation, {}, _Names(namespace))  # type: ignore[arg-type]  # noqa: S307 - the annotation is the user's own source
+        return _read(found, namespace)  # An alias may be a string, too.
     except Exception:  # noqa: BLE001 - the codec tells what is wrong with it.
         return annotation
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, Union
 import pytest
 import strawberry
 from strawberry import Info, Parent
+from strawberry.permission import BasePermission
 from strawberry.relay import GlobalID, GlobalIDValueError, Node, NodeID
 from strawberry.scalars import JSON
+from strawberry.schema.config import StrawberryConfig
 
 import strawberry_tasks  # noqa: F401 - an annotation names it
-from strawberry_tasks import TaskContext, Tasks
+from strawberry_tasks import Schema, TaskContext, Tasks
 from strawberry_tasks.errors import TaskDeclarationError
 from strawberry_tasks.testing import inline
 
@@ -29,6 +31,8 @@ class MyInfo(Info[Any, Any]):
 
 
 InfoAlias = strawberry.Info[Any, None]
+InfoText = "strawberry.Info[Ctx, None]"
+Itself = "Itself"
 
 CONTEXTS: list[Any] = [
     TaskContext,
@@ -66,6 +70,7 @@ INFOS: list[Any] = [
     "Annotated[Info, '…']",
     "MyInfo",
     "InfoAlias",
+    "InfoText",
     Optional["Info"],
 ]
 
@@ -123,6 +128,37 @@ async def test_an_info_class_of_the_users() -> None:
     with inline(tasks):
         handle = await work.aenqueue()
         assert await handle.aresult() == handle.id
+
+
+def test_an_alias_of_itself() -> None:
+    """What leads nowhere is refused like any other annotation."""
+
+    def work(options: Itself) -> None: ...
+
+    with pytest.raises(TaskDeclarationError, match="parameter 'options'"):
+        Tasks("memory://").task()(work)
+
+
+async def test_an_info_class_of_the_schema() -> None:
+    """A schema may have its own class of `Info`, for resolvers, permissions and tasks alike."""
+    tasks = Tasks("memory://")
+
+    class Tells(BasePermission):
+        def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+            return isinstance(info, MyInfo)
+
+    @tasks.mutation(permission_classes=[Tells])
+    def work(info: MyInfo) -> str:
+        return info.run_id
+
+    schema = Schema(extensions=[tasks.extension], config=StrawberryConfig(info_class=MyInfo))
+    with inline(tasks):
+        result = await schema.execute("mutation { work { id output } }")
+        assert result.data is not None
+        found = await schema.execute(f'{{ task(id: "{result.data["work"]["id"]}") {{ status }} }}')
+
+    assert result.data["work"]["output"] == result.data["work"]["id"]
+    assert found.data == {"task": {"status": "COMPLETED"}}
 
 
 @pytest.mark.parametrize("annotation", [Info, MyInfo])
