@@ -92,6 +92,7 @@ __all__ = [
     "get_object_definition",
     "graphql_type",
     "info_of",
+    "is_maybe",
     "is_possible",
     "is_private",
     "lazy_target",
@@ -145,6 +146,12 @@ def argument_name(annotation: object) -> str | None:
     """Return the name in GraphQL that the annotation's ``strawberry.argument(name=…)`` says, if it says one."""
     said = next((extra for extra in _extras(annotation) if isinstance(extra, StrawberryArgumentAnnotation)), None)
     return None if said is None else said.name
+
+
+def is_maybe(annotation: object) -> bool:
+    """Tell whether an argument may be left out because it is a ``strawberry.Maybe``."""
+    bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return get_origin(bare) is Maybe
 
 
 def named_argument(annotation: Any, name: str) -> object:

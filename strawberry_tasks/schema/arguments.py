@@ -8,7 +8,7 @@ from typing import Final
 
 import strawberry
 
-from .._compat import Parameter, argument_name, named_argument
+from .._compat import Parameter, argument_name, is_maybe, named_argument
 from ..declaration import Declaration
 from ..declaration import Parameter as TaskParameter
 from ..errors import TaskDeclarationError
@@ -52,6 +52,15 @@ def resolver_signature(declaration: Declaration, names: Mapping[str, str]) -> in
             annotation = named_argument(annotation, name)
         parameters.append(Parameter(passed, Parameter.KEYWORD_ONLY, annotation=annotation, default=parameter.default))
     return inspect.Signature(parameters)
+
+
+def left_out(declaration: Declaration) -> dict[str, None]:
+    """Return what stands for arguments that a client may leave out, though their parameters have no default: `Maybe` ones."""
+    return {
+        name: None
+        for name, parameter in declaration.parameters.items()
+        if parameter.default is Parameter.empty and is_maybe(parameter.codec.annotation)
+    }
 
 
 def _check_name(declaration: Declaration, parameter: TaskParameter) -> None:

@@ -15,7 +15,7 @@ from ..declaration import Declaration
 from ..environment import Environment
 from ..errors import QueueUnavailableError, StoreUnavailableError
 from ..task import Task
-from .arguments import passed_names, resolver_signature
+from .arguments import left_out, passed_names, resolver_signature
 from .chain import AwaitForAll
 from .outages import for_clients
 from .registry import in_event_loop, resolve
@@ -78,9 +78,9 @@ def resolver_of(field: Any) -> object | None:
 def _resolver(task: Task[..., Any], names: Mapping[str, str]) -> Any:
     def start(info: strawberry.Info[Any, Any], **arguments: Any) -> Any:
         given = {names[passed]: value for passed, value in arguments.items()}
-        return resolve(_start(task, info, given))
+        return resolve(_start(task, info, {**absent, **given}))
 
-    signature = resolver_signature(task.declaration, names)
+    signature, absent = resolver_signature(task.declaration, names), left_out(task.declaration)
     function = task.function
     start.__signature__ = signature  # type: ignore[attr-defined]
     start.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}

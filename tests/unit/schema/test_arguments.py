@@ -144,6 +144,25 @@ def test_variables_arrive_like_literals() -> None:
     assert seen == [Speed.FAST, Pair(left="l", right="r"), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [("", (None, None)), ("(one: 1, other: null)", (Some(1), Some(None)))]
+)
+def test_maybe_without_a_default(arguments: str, expected: object) -> None:
+    """A `Maybe` may be left out, as the schema says, also where the function has no default for it."""
+    tasks = Tasks("memory://")
+    seen: list[object] = []
+
+    @tasks.mutation()
+    def start(
+        one: Annotated[Maybe[int], strawberry.argument(description="One.")], other: Maybe[int | None], last: int = 1
+    ) -> None:
+        seen.append((one, other))
+
+    perform(tasks, f"mutation {{ start{arguments} {{ status }} }}")
+
+    assert seen == [expected]
+
+
 def test_defaults_apply_to_what_is_left_out() -> None:
     """An argument that the client leaves out has the function's default, UNSET and Maybe among them."""
     tasks = Tasks("memory://")
