@@ -13,7 +13,7 @@ from strawberry.permission import BasePermission, PermissionExtension
 from ..config import TaskOptions
 from ..declaration import Declaration
 from ..environment import Environment
-from ..errors import QueueUnavailableError, StoreUnavailableError
+from ..errors import QueueUnavailableError, StoreUnavailableError, TaskDeclarationError
 from ..task import Task
 from .arguments import left_out, passed_names, resolver_signature
 from .chain import AwaitForAll
@@ -44,6 +44,7 @@ class MutationTask(Task[P, R]):
         self, declaration: Declaration, options: TaskOptions, environment: Environment, field_options: FieldOptions
     ) -> None:
         super().__init__(declaration, options, environment)
+        _refuse_checks_of_what_is_returned(declaration, field_options.extensions)
         self.field_options = field_options
         self._names = passed_names(declaration)
 
@@ -63,6 +64,16 @@ class MutationTask(Task[P, R]):
             directives=list(own.directives),  # Extensions may add some.
             extensions=[*own.extensions, *permissions, AwaitForAll()],
         )
+
+
+def _refuse_checks_of_what_is_returned(declaration: Declaration, extensions: Sequence[FieldExtension]) -> None:
+    """Refuse strawberry_django's permissions on the rows that a field returns: the run would have been started by then."""
+    for extension in extensions:
+        if getattr(getattr(extension, "target", None), "name", None) == "RETVAL":
+            raise TaskDeclarationError(
+                f"task {declaration.name!r}: {type(extension).__name__} checks what the field returns, which is a handle. Use HasPerm "
+                "here, and check rows in the function, or by the fields or get_queryset of their type."
+            )
 
 
 def started_task(field: Any) -> object | None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import strawberry_django
 from strawberry import auto
+from strawberry_django.permissions import HasRetvalPerm
 
 from strawberry_tasks import Schema, Tasks
+from strawberry_tasks.errors import TaskDeclarationError
 from strawberry_tasks.testing import inline
 from tests.django.project.models import Book, Gift, Item
 
@@ -202,3 +204,14 @@ def test_a_key_reaches_nothing_that_managers_hide() -> None:
     data = execute("mutation ($item: ID!) { nameOf(item: $item) { status failure { code } } }", item=item.pk)
 
     assert data == {"nameOf": {"status": "FAILED", "failure": {"code": "OBJECT_GONE"}}}
+
+
+def test_a_permission_on_what_a_field_returns_is_refused() -> None:
+    """A task's mutation returns a handle before there is anything to check, and would have started the run by then."""
+    with pytest.raises(TaskDeclarationError, match="HasRetvalPerm checks what the field returns, which is a handle"):
+
+        @tasks.mutation(extensions=[HasRetvalPerm("project.view_item")])
+        def guarded() -> ItemType:
+            return Item.objects.get()  # type: ignore[return-value]
+
+    assert "guarded" not in tasks.registry.tasks
