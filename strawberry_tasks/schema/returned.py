@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 from graphql import (
     GraphQLField,
     GraphQLNamedType,
+    GraphQLOutputType,
     GraphQLResolveInfo,
     OperationType,
     get_named_type,
+    get_nullable_type,
+    is_list_type,
     is_object_type,
     is_union_type,
 )
@@ -70,7 +73,7 @@ def _prepare(field: GraphQLField, schema: BaseSchema, registry: Registry) -> Non
     members: Iterable[GraphQLNamedType] = named.types if is_union_type(named) else (named,)
     kinds = tuple(kind for kind in map(_origin, members) if isinstance(kind, type) and issubclass(kind, TaskHandle))
     if kinds and field.resolve is not None:
-        field.resolve = _showing(field.resolve, _Place(schema, registry, kinds))
+        field.resolve = _showing(field.resolve, field.type, _Place(schema, registry, kinds))
 
 
 def _origin(type_: GraphQLNamedType) -> type | None:
@@ -87,37 +90,40 @@ class _Place(NamedTuple):
     """The types that a handle may have there."""
 
 
-def _showing(resolver: Resolver, place: _Place) -> Resolver:
+def _showing(resolver: Resolver, type_: GraphQLOutputType, place: _Place) -> Resolver:
     @wraps(resolver)
     def show(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        return _shown(resolver(source, info, **arguments), place, info)
+        return _shown(resolver(source, info, **arguments), type_, place, info)
 
     return show
 
 
-def _shown(value: Any, place: _Place, info: GraphQLResolveInfo[Any]) -> Any:
-    if value is None or isinstance(value, TaskHandle):
-        return value
+def _shown(value: Any, type_: GraphQLOutputType, place: _Place, info: GraphQLResolveInfo[Any]) -> Any:
     if isinstance(value, Handle | Snapshot):
         return resolve(_show(value, place, info))
     if isawaitable(value):
-        return _awaited(value, place, info)
-    if isinstance(value, AsyncIterable):
-        return _stream(value, place, info)
-    # Anything else is a member of a union, and no business of ours.
-    return [_shown(item, place, info) for item in value] if isinstance(value, Iterable) else value
+        return _awaited(value, type_, place, info)
+    nullable = get_nullable_type(type_)
+    if is_list_type(nullable):
+        if isinstance(value, AsyncIterable):
+            return _each(value, nullable.of_type, place, info)
+        if isinstance(value, Iterable):
+            return [_shown(item, nullable.of_type, place, info) for item in value]
+    return value
 
 
-async def _awaited(value: Awaitable[Any], place: _Place, info: GraphQLResolveInfo[Any]) -> Any:
-    shown = _shown(await value, place, info)
+async def _awaited(
+    value: Awaitable[Any], type_: GraphQLOutputType, place: _Place, info: GraphQLResolveInfo[Any]
+) -> Any:
+    shown = _shown(await value, type_, place, info)
     return await shown if isawaitable(shown) else shown
 
 
-async def _stream(
-    values: AsyncIterable[Any], place: _Place, info: GraphQLResolveInfo[Any]
+async def _each(
+    values: AsyncIterable[Any], type_: GraphQLOutputType, place: _Place, info: GraphQLResolveInfo[Any]
 ) -> AsyncGenerator[Any, None]:
     async for value in values:
-        shown = _shown(value, place, info)
+        shown = _shown(value, type_, place, info)
         yield await shown if isawaitable(shown) else shown
 
 

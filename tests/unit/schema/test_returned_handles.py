@@ -62,6 +62,10 @@ def foreign() -> int:
 class Refused:
     reason: str
 
+    def __iter__(self) -> Iterator[str]:
+        """As rows and models have it."""
+        return iter([self.reason])
+
 
 @strawberry.type
 class Placed:
@@ -214,7 +218,10 @@ SHOWN = "__typename status ... on ExportTaskHandle { output { number } }"
             "mutation { placeOrRefuse(number: 7) { ... on ExportTaskHandle { output { number } } } }",
             {"placeOrRefuse": {"output": {"number": 7}}},
         ),
-        ("mutation { placeOrRefuse(number: 0) { __typename } }", {"placeOrRefuse": {"__typename": "Refused"}}),
+        (
+            "mutation { placeOrRefuse(number: 0) { ... on Refused { reason } } }",
+            {"placeOrRefuse": {"reason": "none"}},
+        ),
         (
             "mutation { placeQuiet(number: 7) { __typename status result } }",
             {"placeQuiet": {"__typename": "UntypedTaskHandle", "status": "COMPLETED", "result": 7}},
