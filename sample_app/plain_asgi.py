@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -173,6 +174,9 @@ class OwnPagesOnly:
 graphql: GraphQL[object, None] = GraphQL(
     Schema(query=Query, extensions=[tasks.extension]), multipart_uploads_enabled=True
 )
+# By default Python looks through all objects so often that a thousand subscribers notice: the event loop waits meanwhile.
+gc.set_threshold(50_000, 20, 1000)
+
 app = Starlette(
     routes=[
         Route("/graphql", graphql, methods=["GET", "POST"]),
