@@ -46,7 +46,9 @@ def restricts(directives: Iterable[object] | None) -> bool:
 
 
 def is_guarded(definition: StrawberryObjectDefinition) -> bool:
-    """Tell whether directives may restrict who sees objects of a type, its own or those of its interfaces."""
+    """Tell whether objects of a type may be kept from somebody: by directives, its own or those of its interfaces."""
+    if issubclass(definition.origin, Exception):
+        return True  # GraphQL raises it, whatever its fields are.
     return any(restricts(each.directives) for each in (definition, *definition.interfaces))
 
 

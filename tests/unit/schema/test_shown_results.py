@@ -56,6 +56,11 @@ class Receipt(Document):
     sum_paid: int
 
 
+@strawberry.type
+class Refusal(Exception):  # noqa: N818
+    reason: str
+
+
 INVOICE = Invoice(made_at=datetime(2026, 1, 2, tzinfo=UTC), first_line=Line(unit_price=5))
 SELECTION = "{ madeAt firstLine { unitPrice SKU } level note }"
 SHOWN = {
@@ -310,6 +315,21 @@ def test_directives_that_restrict_nobody_hide_nothing() -> None:
 
     assert output == result == {"id": "1", "name": "a"}
     assert Key in {type(directive) for directive in Product.__strawberry_definition__.directives}  # type: ignore[attr-defined]
+
+
+def test_what_graphql_raises_is_left_out() -> None:
+    """An exception is an error of `output`, though it is a type."""
+    tasks = Tasks("memory://")
+
+    @tasks.mutation()
+    def work() -> list[Invoice | Refusal]:
+        return [Refusal(reason="secret"), INVOICE]
+
+    schema = Schema(extensions=[tasks.extension])
+    with inline(tasks):
+        handle = execute(schema, "mutation { work { result } }")["work"]
+
+    assert handle["result"] == [None, {"__typename": "Invoice", **SHOWN}]
 
 
 def test_a_guard_of_the_interface_counts() -> None:
