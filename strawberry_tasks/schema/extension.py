@@ -15,6 +15,7 @@ from strawberry.types.execution import ExecutionContext
 
 from ..errors import (
     ObjectGoneError,
+    ObjectUnavailableError,
     QueueUnavailableError,
     StoreUnavailableError,
     TaskInputError,
@@ -41,7 +42,7 @@ _REFUSALS = (
     TaskUnreadableError,
     UnauthenticatedError,
 )
-_OUTAGES = (StoreUnavailableError, QueueUnavailableError, UploadsUnavailableError)
+_OUTAGES = (StoreUnavailableError, QueueUnavailableError, ObjectUnavailableError, UploadsUnavailableError)
 
 
 class _TasksSchema(BaseSchema):

@@ -162,6 +162,21 @@ def test_a_database_that_is_away_shows_no_text_of_its_driver() -> None:
     assert codes == {"task.output": "OBJECT_UNAVAILABLE"}
 
 
+def test_a_database_that_is_away_is_told_operators_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """However many clients read rows of it."""
+    Item.objects.create(name="a")
+    run = task_of('mutation { row(name: "a", database: "default") { id } }')
+    watched = Schema(extensions=[tasks.extension])
+
+    with connection.execute_wrapper(Away(9)):
+        for _ in range(3):
+            watched.execute_sync(f'{{ task(id: "{run}") {{ ... on RowTaskHandle {{ output {{ name }} }} }} }}')
+
+    (line,) = [entry for entry in caplog.records if entry.name.startswith("strawberry")]
+    assert line.getMessage() == "task.output was refused: secret: the server closed the connection"
+    assert line.exc_info is None
+
+
 def test_a_parameter_is_read_again_when_its_database_is_back() -> None:
     """An outage is no reason to give the run up."""
     item = Item.objects.create(name="a")
