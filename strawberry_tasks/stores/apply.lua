@@ -56,7 +56,7 @@ if is_terminal(new_status) then
   if new_status == 'COMPLETED' then
     fields[#fields + 1], fields[#fields + 2] = 'progress', '100.0'
     -- It cannot be started again, so that they only take memory.
-    if call('HSTRLEN', run.record, 'arguments') > 1024 then
+    if raw('HSTRLEN', run.record, 'arguments') > 1024 then
       fields[#fields + 1], fields[#fields + 2] = 'arguments', '{}'
     end
   end
@@ -66,7 +66,7 @@ end
 
 write(run, unpack(fields))
 if ARGV[5] ~= '' then
-  call('HSET', run.record, 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
+  raw('HSET', run.record, 'scheduled_for', millis(now_micros() + ARGV[5] * 1000))
   ttl = ttl + ARGV[5]
 end
 if new_status == 'RETRYING' then

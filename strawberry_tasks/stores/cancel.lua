@@ -11,7 +11,7 @@ if run.damaged then
 end
 if run.status and not is_terminal(run.status) then
   if run.status ~= 'RUNNING' then
-    call('HDEL', run.record, 'failure')
+    raw('HDEL', run.record, 'failure')
     finish(prefix, run, ttl, 'cancel_requested', '1', 'status', 'CANCELED')
   else
     if not run.canceled then
@@ -19,7 +19,7 @@ if run.status and not is_terminal(run.status) then
       announce(prefix, id, run.owner, run.version)
     end
     -- Its worker may have missed the first call.
-    call('PUBLISH', prefix .. 'cancel', id .. ' ' .. run.version)
+    raw('PUBLISH', prefix .. 'cancel', id .. ' ' .. run.version)
   end
 end
-return call('HMGET', KEYS[1], unpack(ARGV, 4))
+return raw('HMGET', KEYS[1], unpack(ARGV, 4))

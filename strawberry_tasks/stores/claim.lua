@@ -34,7 +34,7 @@ if run.status == 'RUNNING' then
   if token ~= '' and token == run.token then
     -- Asked again by whoever did not hear the first answer.
     hold(prefix, id, lease, live_ttl)
-    return call('HGETALL', run.record)
+    return raw('HGETALL', run.record)
   end
   local now = now_millis()
   local lapse = math.min(tonumber(call('ZSCORE', prefix .. 'leases', id) or 0), now + 86400000)
@@ -45,14 +45,14 @@ if run.status == 'RUNNING' then
     return lapse - now
   end
   if is_terminal(lose(prefix, run, live_ttl, result_ttl, ARGV[7])) then
-    return call('HGETALL', run.record)
+    return raw('HGETALL', run.record)
   end
 end
 
 if run.start_by and not run.attempt then
   if tonumber(run.start_by) <= now_millis() then
     expire(prefix, run, result_ttl, ARGV[8])
-    return call('HGETALL', run.record)
+    return raw('HGETALL', run.record)
   end
 end
 if run.group then
@@ -71,7 +71,7 @@ if run.start_by and not run.attempt then
   call('ZREM', prefix .. 'expiring', id)
 end
 if run.attempt or run.scheduled_for then
-  call('HDEL', run.record, 'progress', 'progress_current', 'progress_total', 'progress_message', 'failure', 'scheduled_for')
+  raw('HDEL', run.record, 'progress', 'progress_current', 'progress_total', 'progress_message', 'failure', 'scheduled_for')
 end
 write(
   run, 'status', 'RUNNING', 'attempt', text((run.attempt or 0) + 1), 'started_at', millis(now_micros()), 'token', token
@@ -80,4 +80,4 @@ hold(prefix, id, lease, live_ttl)
 keep(run.record, live_ttl)
 keep_indexes(prefix, run.owner, live_ttl)
 announce(prefix, id, run.owner, run.version)
-return call('HGETALL', run.record)
+return raw('HGETALL', run.record)

@@ -23,7 +23,7 @@ local function fire(prefix, schedule, at)
 end
 
 local prefix, id, owner = ARGV[1], ARGV[2], ARGV[3] ~= '' and ARGV[3]
-if call('EXISTS', KEYS[1]) == 1 or (ARGV[8] ~= '' and not fire(prefix, ARGV[8], tonumber(ARGV[9]))) then
+if raw('EXISTS', KEYS[1]) == 1 or (ARGV[8] ~= '' and not fire(prefix, ARGV[8], tonumber(ARGV[9]))) then
   return false
 end
 if ARGV[7] ~= '' then
@@ -49,16 +49,16 @@ if ARGV[6] ~= '' then
   ttl = math.max(ttl, ARGV[4] + ARGV[6])
   keep(prefix .. 'expiring', ttl)
 end
-call('HSET', KEYS[1], 'created_at', created, unpack(ARGV, 10))
+raw('HSET', KEYS[1], 'created_at', created, unpack(ARGV, 10))
 if scheduled ~= '' then
-  call('HSET', KEYS[1], 'scheduled_for', scheduled)
+  raw('HSET', KEYS[1], 'scheduled_for', scheduled)
 end
 if start_by ~= '' then
-  call('HSET', KEYS[1], 'start_by', start_by)
+  raw('HSET', KEYS[1], 'start_by', start_by)
 end
-call('PEXPIRE', KEYS[1], text(ttl))
+raw('PEXPIRE', KEYS[1], text(ttl))
 if ARGV[7] ~= '' then
-  call('SET', ARGV[7], id, 'PX', text(ttl))
+  raw('SET', ARGV[7], id, 'PX', text(ttl))
 end
 purge(prefix, 4)
 for i = 2, #KEYS do

@@ -10,7 +10,7 @@ if run.damaged or run.status ~= 'PENDING' or run.attempt then
 end
 
 free(prefix, run)
-call('DEL', run.record)
+raw('DEL', run.record)
 call('ZREM', prefix .. 'runs', id)
 call('ZREM', prefix .. 'kept', id .. ' ' .. (run.owner or ''))
 if run.owner then

@@ -4,7 +4,7 @@
 -- Returns 1 if there was one, else 0.
 local prefix, id = ARGV[1], ARGV[2]
 local run = look(prefix, id)
-local there = call('DEL', KEYS[1])
+local there = raw('DEL', KEYS[1])
 for _, index in ipairs({'runs', 'leases', 'expiring'}) do
   call('ZREM', prefix .. index, id)
 end

@@ -21,7 +21,7 @@ local function read(entry, score)
     return
   end
   local record = fields(prefix, entry, unpack(ARGV, 5))
-  if not record[1] and call('EXISTS', prefix .. 'run:' .. entry) == 0 then
+  if not record[1] and raw('EXISTS', prefix .. 'run:' .. entry) == 0 then
     gone[#gone + 1] = entry
   elseif #page > first then
     page[1] = 1

@@ -2,8 +2,8 @@
 -- KEYS[1]  {prefix}worker:{id}    the report, JSON
 -- KEYS[2]  {prefix}workers        the ids of all workers, a set
 -- ARGV[1]  the worker's id    ARGV[2]  its report    ARGV[3]  how long it is kept, ms
-call('DEL', KEYS[1])
-call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+raw('DEL', KEYS[1])
+raw('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 call('SADD', KEYS[2], ARGV[1])
-call('PEXPIRE', KEYS[2], ARGV[3])
+raw('PEXPIRE', KEYS[2], ARGV[3])
 return 1

@@ -12,7 +12,7 @@
 local micros
 local function now_micros()
   if not micros then
-    local time = call('TIME')
+    local time = raw('TIME')
     micros = time[1] * 1000000 + time[2]
   end
   return micros
@@ -29,7 +29,7 @@ end
 -- Lets a script write though memory is short: Redis refuses the first write of a script if that may take memory, and after one that
 -- cannot, such as this, none. Whatever ends, renews or shrinks something begins with it. What creates a run does not, nor does progress.
 local function write_though_full(prefix)
-  call('DEL', prefix .. 'nothing')
+  raw('DEL', prefix .. 'nothing')
 end
 
 -- Tells how much memory a script may take that writes though it is short: up to a tenth beyond `maxmemory`. False if it is not short.
@@ -59,7 +59,7 @@ end
 
 -- Reads fields of a record, which is nobody's to mend: of one that is no hash there are none.
 local function fields(prefix, id, ...)
-  local it = redis.pcall('HMGET', prefix .. 'run:' .. id, ...)
+  local it = try('HMGET', prefix .. 'run:' .. id, ...)
   return it.err and {damaged = true} or it
 end
 
@@ -70,8 +70,8 @@ end
 
 -- Lets a key live for so many milliseconds more at least, give or take a minute, which spares most calls a write.
 local function keep(key, ttl)
-  if call('PTTL', key) < ttl - 60000 then
-    call('PEXPIRE', key, text(ttl))
+  if raw('PTTL', key) < ttl - 60000 then
+    raw('PEXPIRE', key, text(ttl))
   end
 end
 
@@ -96,11 +96,11 @@ local function purge(prefix, most)
   local due = call('ZRANGEBYSCORE', kept, '-inf', millis(now), 'LIMIT', 0, most)
   for _, entry in ipairs(due) do
     local id, owner = string.match(entry, '^(%S+) (.*)$')
-    local left = id and call('PTTL', prefix .. 'run:' .. id)
+    local left = id and raw('PTTL', prefix .. 'run:' .. id)
     if left == -1 then
       -- It would stay for ever.
       left = 86400000
-      call('PEXPIRE', prefix .. 'run:' .. id, text(left))
+      raw('PEXPIRE', prefix .. 'run:' .. id, text(left))
     end
     if left and left > 0 then
       keep_until(prefix, id, owner, now + left * 1000)
@@ -125,10 +125,10 @@ end
 -- Tells that a run changed, never to what: who wants to know reads, so that a lost message costs time and not truth.
 local function announce(prefix, id, owner, version)
   local notice = id .. ' ' .. version
-  call('PUBLISH', prefix .. 'run:' .. id, notice)
-  call('PUBLISH', prefix .. 'all', notice)
+  raw('PUBLISH', prefix .. 'run:' .. id, notice)
+  raw('PUBLISH', prefix .. 'all', notice)
   if owner then
-    call('PUBLISH', prefix .. 'owner:' .. owner, notice)
+    raw('PUBLISH', prefix .. 'owner:' .. owner, notice)
   end
 end
 
@@ -167,7 +167,7 @@ local function free(prefix, run)
   if run.key then
     local holder = prefix .. 'key:' .. run.name .. ':' .. run.key
     if call('GET', holder) == run.id then
-      call('DEL', holder)
+      raw('DEL', holder)
     end
   end
   if run.start_by then
@@ -181,7 +181,7 @@ end
 -- Writes fields of a run as its next version, which it returns; `announce` tells about it.
 local function write(run, ...)
   run.version = text(run.version + 1)
-  call('HSET', run.record, 'version', run.version, ...)
+  raw('HSET', run.record, 'version', run.version, ...)
   return run.version
 end
 
@@ -190,9 +190,9 @@ local function finish(prefix, run, ttl, ...)
   local now = now_micros()
   write(run, 'completed_at', millis(now), 'expires_at', millis(now + ttl * 1000), ...)
   if run.scheduled_for then
-    call('HDEL', run.record, 'scheduled_for')
+    raw('HDEL', run.record, 'scheduled_for')
   end
-  call('PEXPIRE', run.record, text(ttl))
+  raw('PEXPIRE', run.record, text(ttl))
   keep_until(prefix, run.id, run.owner, now + ttl * 1000)
   free(prefix, run)
   keep_indexes(prefix, run.owner, ttl)

@@ -20,7 +20,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', KEYS[2], '-inf', text(now), 'LIMIT', 0
     call('ZADD', KEYS[2], text(now + ASIDE), id)
   elseif run.status == 'PENDING' then
     expire(prefix, run, result_ttl, ARGV[6])
-    ended[#ended + 1] = call('HGETALL', run.record)
+    ended[#ended + 1] = raw('HGETALL', run.record)
   else
     call('ZREM', KEYS[2], id)
   end
@@ -37,7 +37,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0
   elseif run.status ~= 'RUNNING' then
     call('ZREM', KEYS[1], id)
   elseif is_terminal(lose(prefix, run, live_ttl, result_ttl, ARGV[5])) then
-    ended[#ended + 1] = call('HGETALL', run.record)
+    ended[#ended + 1] = raw('HGETALL', run.record)
   end
 end
 return ended

@@ -34,9 +34,9 @@ end
 local leased = {}
 if tonumber(ARGV[1]) > 0 then
   local popped = call('ZPOPMIN', ready, ARGV[1])
-  local time = call('TIME')
+  local time = raw('TIME')
   local moment, lapse = text(time[1] * 1000000 + time[2]), text(now + lease)
-  local have_lapsed = call('EXISTS', lapses) == 1
+  local have_lapsed = raw('EXISTS', lapses) == 1
   local ids, tokens, lapse_of = {}, {}, {}
   for i = 1, #popped, 2 do
     local id, token = popped[i], moment .. ' ' .. popped[i + 1]
@@ -69,11 +69,11 @@ for _, id in ipairs(call('ZRANGEBYSCORE', untold, '-inf', text(now), 'LIMIT', 0,
   end
 end
 
-if call('EXISTS', ready) == 1 then
+if raw('EXISTS', ready) == 1 then
   wake()
   return {0, leased, news}
 end
-call('DEL', wake_list)
+raw('DEL', wake_list)
 local next_time
 local function consider(key, earliest)
   local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]

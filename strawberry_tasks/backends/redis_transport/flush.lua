@@ -3,5 +3,5 @@
 -- Returns how many there were.
 write_though_full()
 local count = call('HLEN', messages)
-call('DEL', messages, bases, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
+raw('DEL', messages, bases, sequence, ready, delayed, leases, deliveries, lapses, started, wake_list, pulse)
 return count

@@ -5,7 +5,7 @@
 write_though_full()
 if #ARGV == 0 then
   local count = call('ZCARD', dead)
-  call('DEL', dead, letters, reasons, untold)
+  raw('DEL', dead, letters, reasons, untold)
   return count
 end
 local count = 0

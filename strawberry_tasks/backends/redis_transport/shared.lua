@@ -27,25 +27,25 @@ local STEP = 4398046511104
 -- Lets a script write though memory is short: Redis refuses the first write of a script if that may take memory, and after one that
 -- cannot, such as this, none. All begin with it but the one that enqueues.
 local function write_though_full()
-  call('DEL', queue .. ':nothing')
+  raw('DEL', queue .. ':nothing')
 end
 
 local function now_ms()
-  local time = call('TIME')
+  local time = raw('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 -- One token wakes one sleeper, whose fetch puts in another if it leaves something.
 local function wake()
-  if call('EXISTS', wake_list) == 0 then
-    call('RPUSH', wake_list, '1')
-    call('PEXPIRE', wake_list, '60000')
+  if raw('EXISTS', wake_list) == 0 then
+    raw('RPUSH', wake_list, '1')
+    raw('PEXPIRE', wake_list, '60000')
   end
 end
 
 -- The number of the next place. What is no number there gives way to one that is larger than all before.
 local function next_number()
-  local it = redis.pcall('INCR', sequence)
+  local it = try('INCR', sequence)
   if type(it) ~= 'number' or it >= STEP then
     it = now_ms()
     call('SET', sequence, text(it))
@@ -99,12 +99,12 @@ local function forget(id)
   end
   call('HDEL', messages, id)
   call('HDEL', deliveries, id)
-  if call('EXISTS', lapses, started) > 0 then
+  if raw('EXISTS', lapses, started) > 0 then
     call('HDEL', lapses, id)
     call('HDEL', started, id)
   end
-  if call('EXISTS', messages) == 0 then
-    call('DEL', sequence, wake_list)
+  if raw('EXISTS', messages) == 0 then
+    raw('DEL', sequence, wake_list)
   end
 end
 
@@ -127,7 +127,7 @@ local function bury(id, message, reason, now, retention, patience)
   call('HSET', reasons, id, reason)
   call('ZADD', untold, text(now + patience), id)
   for _, key in ipairs({dead, letters, reasons, untold}) do
-    call('PEXPIRE', key, text(retention))
+    raw('PEXPIRE', key, text(retention))
   end
 end
 
@@ -147,6 +147,6 @@ local function beat(now, lease)
     call('HSET', pulse, 'grace', text(grace))
   end
   call('HSET', pulse, 'seen', text(now))
-  call('PEXPIRE', pulse, text(lease * 4))
+  raw('PEXPIRE', pulse, text(lease * 4))
   return grace
 end
