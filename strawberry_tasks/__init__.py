@@ -2,7 +2,7 @@
 
 from .app import Tasks
 from .context import TaskContext
-from .errors import StrawberryTasksError, TaskCanceled, TaskError
+from .errors import StrawberryTasksError, TaskCanceled, TaskError, TaskTimeout
 from .handle import Handle
 from .policy import OwnerPolicy, Policy, Viewer
 from .schema.control import TaskMutation
@@ -30,6 +30,7 @@ __all__ = [
     "TaskQuery",
     "TaskStatus",
     "TaskSubscription",
+    "TaskTimeout",
     "Tasks",
     "UntypedTaskHandle",
     "Viewer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,6 +26,7 @@ __all__ = [
     "TaskInputError",
     "TaskNotFoundError",
     "TaskNotRetryableError",
+    "TaskTimeout",
     "TaskUnreadableError",
     "TooManySubscriptionsError",
     "UnauthenticatedError",
@@ -263,6 +265,15 @@ class ObjectUnavailableError(TaskError):
 
     def __init__(self, message: str, *, retry: bool) -> None:
         super().__init__(message, code="OBJECT_UNAVAILABLE", retry=retry)
+
+
+class TaskTimeout(TimeoutError, asyncio.CancelledError):  # noqa: N818 - says what happened, as `TaskCanceled` does
+    """The function has taken longer than its task's ``timeout``; raised in it, be it sync or async, so that it can clean up.
+
+    Let out, it ends the attempt with ``TIMED_OUT``. A function that catches it has as much time again; then it is ended by what
+    ``except Exception`` does not catch. In an async one it stands for a cancellation too, so that whatever waits in the
+    middle of things lets go of them as it does then.
+    """
 
 
 class TaskCanceled(BaseException):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from .config import TaskOptions
 from .deadline import DeadlineExceeded
-from .errors import TaskCanceled, TaskError, ValueEncodingError
+from .errors import TaskCanceled, TaskError, TaskTimeout, ValueEncodingError
 from .escapes import raised, reported
 from .progress import encodable
 from .snapshot import Encoded, Failure, Snapshot, bounded
@@ -128,12 +128,13 @@ def _judge(work: Judged, run: Snapshot, error: BaseException) -> Outcome:
         return _failed(work, run, error, failure, final=is_final, retry_in=error.retry_after)
     if isinstance(error, ValueEncodingError):
         return _failed(work, run, error, Failure(code="TASK_ERROR", message=str(error)), final=True)
-    if isinstance(error, DeadlineExceeded):
+    if isinstance(error, DeadlineExceeded | TaskTimeout):
         limit = work.options.timeout
         seconds = limit.total_seconds() if limit else 0
         message = f"The task took longer than its limit of {seconds:g} seconds."
         failure = Failure(code="TIMED_OUT", message=message)
-        return _failed(work, run, error, failure, final=not work.options.retries(TimeoutError()))
+        told = error.__cause__ if isinstance(error.__cause__, TaskTimeout) else error
+        return _failed(work, run, told, failure, final=not work.options.retries(TaskTimeout()))
     failure = Failure(code=_UNEXPECTED.code, message=told_by(error) or _UNEXPECTED.message)
     return _failed(work, run, error, failure, final=not work.options.retries(error))
 

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from strawberry_tasks.deadline import DeadlineExceeded, await_within, call_within
+from strawberry_tasks import TaskTimeout
+from strawberry_tasks.deadline import DeadlineExceeded, _Interruptible, await_within, call_within
 from strawberry_tasks.stop import StopSignal
 
 SHORT, LONG = timedelta(milliseconds=30), timedelta(minutes=1)
@@ -53,8 +54,29 @@ def test_function_past_its_limit() -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_function_can_catch_it() -> None:
+    """What it returns then counts; and what it raises."""
+
+    def tidy() -> str:
+        try:
+            spin()
+        except TaskTimeout:
+            return "half done"
+        return "done"
+
+    def give_up() -> None:
+        try:
+            spin()
+        except TimeoutError as error:
+            raise ValueError("too large") from error
+
+    assert within(SHORT, tidy) == "half done"
+    with pytest.raises(ValueError, match="too large"):
+        within(SHORT, give_up)
+
+
 def test_broad_except_does_not_swallow_it() -> None:
-    """``except Exception`` in the function lets the interrupt through."""
+    """What goes on after ``except Exception`` is interrupted once more, by what that lets through."""
 
     def stubborn() -> None:
         try:
@@ -64,6 +86,87 @@ def test_broad_except_does_not_swallow_it() -> None:
 
     with pytest.raises(DeadlineExceeded):
         within(SHORT, stubborn)
+
+
+async def test_a_coroutine_can_catch_it() -> None:
+    """Wherever it waits, as deep as may be: in a coroutine, a group, a queue, for another task."""
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async def for_another() -> None:
+        await asyncio.wait_for(wait(), 60)
+
+    async def for_several() -> None:
+        await asyncio.gather(wait(), wait())
+
+    async def tidy(waiting: Callable[[], Awaitable[object]]) -> str:
+        try:
+            await waiting()
+        except TaskTimeout:
+            await asyncio.sleep(0)
+            return "half done"
+        return "done"
+
+    before = asyncio.all_tasks()
+    for waiting in (wait, for_another, for_several, asyncio.Queue[int]().get, asyncio.Barrier(2).wait):
+        assert await await_within(SHORT, tidy(waiting)) == "half done"
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before, waiting
+
+
+async def test_it_comes_out_of_task_groups() -> None:
+    """As the limit, whatever a group makes of it; and as part of a group where more went wrong."""
+
+    async def work(*, fail: bool) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.Event().wait())
+            try:
+                await asyncio.Event().wait()
+            finally:
+                if fail:
+                    raise ValueError("while it was cleaned up")
+
+    with pytest.raises(DeadlineExceeded):
+        await await_within(SHORT, work(fail=False))
+    with pytest.raises(ExceptionGroup):
+        await await_within(SHORT, work(fail=True))
+
+
+async def test_a_coroutine_that_goes_on_is_cancelled() -> None:
+    """What goes on after ``except Exception`` has as much time again."""
+
+    async def stubborn() -> None:
+        for _ in range(3):
+            with contextlib.suppress(Exception):
+                await asyncio.Event().wait()
+
+    with pytest.raises(DeadlineExceeded):
+        await await_within(SHORT, stubborn())
+
+
+async def test_a_coroutine_that_is_canceled_is_not_timed_out() -> None:
+    """A cancellation that comes with the limit, or after it was caught, stays one."""
+    seen: list[type[BaseException]] = []
+
+    async def note() -> None:
+        try:
+            await asyncio.Event().wait()
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+
+    async def cancel_twice() -> None:
+        interruptible = _Interruptible(note())
+        interruptible.time_out()
+        task.cancel()
+        await interruptible
+
+    task = asyncio.create_task(cancel_twice())
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert seen == [asyncio.CancelledError]
 
 
 @pytest.mark.parametrize("error", [None, ValueError])
