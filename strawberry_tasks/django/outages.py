@@ -21,10 +21,12 @@ _MYSQL_STATEMENTS: Final = frozenset({1048, 1054, 1064, 1118, 1146, 1264, 1265, 
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether it is the database that fails, so that the same may well succeed later.
+    """Tell whether it is the database that fails, or the store, so that the same may well succeed later.
 
     It cannot be reached, takes no more connections, has become read-only or full, gave up a deadlock or a lock, or is damaged.
     """
+    if isinstance(error, StoreUnavailableError):
+        return True
     if not isinstance(error, (DatabaseError, InterfaceError)) or isinstance(error, _NO_OUTAGES):
         return False
     driver = error.__cause__ or error

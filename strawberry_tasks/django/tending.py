@@ -147,7 +147,7 @@ class Tending:
         try:
             self._log.write(runs, store)
         except Exception as error:
-            if isinstance(error, StoreUnavailableError) or is_outage(error):
+            if is_outage(error):
                 raise
             if len(runs) == 1:
                 logger.exception("Run %s could not be written to the log.", runs[0].id)

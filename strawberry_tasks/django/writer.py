@@ -13,7 +13,6 @@ from typing import Final
 
 from django.db import connections
 
-from ..errors import StoreUnavailableError
 from ..outage import Outage
 from ..stores.base import Store
 from .outages import in_one_line, is_outage
@@ -126,7 +125,7 @@ class Writer:
         try:
             self._write(store, ids)
         except Exception as error:
-            if isinstance(error, StoreUnavailableError) or is_outage(error):
+            if is_outage(error):
                 self._outage.note("%d runs wait to be written to the log: %s", len(ids), in_one_line(error))
                 return ids
             if len(ids) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -93,6 +93,21 @@ def test_what_was_refused_is_written_later(
 
     wait_until(lambda: {row(handle.id).status for handle in handles} == {"CANCELED"}, "the runs are written")
     wait_until(lambda: TaskExecution.objects.filter(pk="sent").exists(), "so is the one without a row")
+    assert "Traceback" not in caplog.text
+
+
+def test_a_run_that_is_performed_at_once_is_written_later(tasks: Tasks, caplog: pytest.LogCaptureFixture) -> None:
+    """Though it is written where it is performed, and not by the thread that waits for the database."""
+    with ExitStack() as stack:
+
+        @tasks.task()
+        def work() -> None:
+            stack.enter_context(_read_only())
+
+        handle = work.enqueue()
+        assert row(handle.id).status == "RUNNING"
+
+    wait_until(lambda: row(handle.id).status == "COMPLETED", "its end is written")
     assert "Traceback" not in caplog.text
 
 
