@@ -66,8 +66,9 @@ def _users_of(request: Any) -> Iterator[Any]:
     scope = scope_of(request)
     yield getattr(request, "user", None) if scope is None else scope.get("user")
     yield getattr(request, "__dict__", {}).get("user")
-    if isinstance(request, Mapping):  # aiohttp's.
+    if isinstance(request, Mapping):  # aiohttp's, whose keys may be objects, with the name of their module in front.
         yield request.get("user")
+        yield from (value for key, value in request.items() if str(getattr(key, "_name", "")).endswith(".user"))
     yield getattr(getattr(request, "state", None), "user", None)  # Starlette's, FastAPI's and Litestar's.
     yield getattr(getattr(request, "ctx", None), "user", None)  # Sanic's.
     authorizer = _get(getattr(request, "context", None), "authorizer")  # API Gateway's, in Chalice.

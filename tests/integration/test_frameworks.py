@@ -223,15 +223,31 @@ async def quart(schema: strawberry.Schema) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def aiohttp(schema: strawberry.Schema) -> AsyncIterator[Client]:
+async def aiohttp_item(schema: strawberry.Schema) -> AsyncIterator[Client]:
     """aiohttp: the user is an item of the request."""
+    async with aiohttp(schema, "user") as client:
+        yield client
+
+
+@asynccontextmanager
+async def aiohttp_key(schema: strawberry.Schema) -> AsyncIterator[Client]:
+    """aiohttp, as it recommends it: the item has a key that knows its type."""
+    web = pytest.importorskip("aiohttp.web", reason=REASON)
+    if not hasattr(web, "RequestKey"):
+        pytest.skip("needs aiohttp 3.14")
+    async with aiohttp(schema, web.RequestKey("user", dict)) as client:
+        yield client
+
+
+@asynccontextmanager
+async def aiohttp(schema: strawberry.Schema, key: Any) -> AsyncIterator[Client]:
     pytest.importorskip("aiohttp", reason=REASON)
     from aiohttp import test_utils, web  # noqa: PLC0415
     from strawberry.aiohttp.views import GraphQLView  # noqa: PLC0415
 
     @web.middleware
     async def sign_in(request: Any, handler: Any) -> Any:
-        request["user"] = user_of(request.headers)
+        request[key] = user_of(request.headers)
         return await handler(request)
 
     app = web.Application(middlewares=[sign_in])
@@ -284,7 +300,8 @@ FRAMEWORKS = [
     litestar_dict,
     litestar_struct,
     quart,
-    aiohttp,
+    aiohttp_item,
+    aiohttp_key,
     flask,
 ]
 
