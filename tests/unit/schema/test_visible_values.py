@@ -251,7 +251,7 @@ def ask(drawn: Drawn, *, camel: bool) -> Any:
     return answer.data["work"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.recursive(leaves, grown, max_leaves=8), st.booleans())
 def test_result_shows_what_output_does(drawn: Drawn, camel: bool) -> None:
     """Nothing guarded is in `result`, all the rest is, and without guards it is what `output` is."""
