@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -19,6 +22,7 @@ from tests.processes import wait_until
 from tests.programs import ROOT, ManagedWorker, Web
 
 PASSWORD = "strawberry"
+DATABASE = "shop.sqlite3"
 
 RUN = """
   __typename id status isTerminal progress attempt error failure { code exception } result version
@@ -111,17 +115,17 @@ def running_shop(directory: Path, database_url: str | None = None) -> Iterator[S
 
     Args:
         directory: Where its files and logs go.
-        database_url: An empty database; by default one of SQLite in the directory.
+        database_url: An empty database; by default there is one in the directory, from `fill_database`.
     """
     with EmbeddedServer() as redis:
         environment = {
             "REDIS_URL": redis.url,
-            "DATABASE_URL": database_url or f"sqlite:///{directory / 'shop.sqlite3'}",
+            "DATABASE_URL": database_url or f"sqlite:///{directory / DATABASE}",
             "SAMPLE_APP_VAR": str(directory),
             "DJANGO_SETTINGS_MODULE": "sample_app.settings",
         }
-        _manage(environment, "migrate", "--no-input")
-        _manage(environment, "load_sample_data")
+        if database_url is not None:
+            _fill(environment)
         web = Web("sample_app.asgi:application", environment=environment, log=directory / "web.log")
         worker = ManagedWorker(
             "sample_app.manage",
@@ -130,6 +134,28 @@ def running_shop(directory: Path, database_url: str | None = None) -> Iterator[S
         )
         with web, worker:
             yield Shop(web, directory, environment)
+
+
+def fill_database(directory: Path, shared: Path) -> None:
+    """Put a database with the sample's data where `running_shop` and the demo look for it.
+
+    Args:
+        directory: Where their files are.
+        shared: A directory of the whole test run, where one is made for all its processes: that takes seconds.
+    """
+    made = shared / DATABASE
+    with (shared / "shop.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            with TemporaryDirectory(dir=shared) as workshop:
+                _fill({"DATABASE_URL": "", "SAMPLE_APP_VAR": workshop, "DJANGO_SETTINGS_MODULE": "sample_app.settings"})
+                Path(workshop, DATABASE).rename(made)
+    shutil.copy(made, directory / DATABASE)
+
+
+def _fill(environment: Mapping[str, str]) -> None:
+    _manage(environment, "migrate", "--no-input")
+    _manage(environment, "load_sample_data")
 
 
 def _manage(environment: Mapping[str, str], *words: str) -> str:

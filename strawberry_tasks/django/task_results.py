@@ -9,6 +9,7 @@ from typing import Any
 
 from ..snapshot import JSON, Failure, Snapshot
 from ..status import TaskStatus
+from ..stores.base import DROPPED
 from .framework import AnyTask, AnyTaskResult, TaskError, TaskResult, TaskResultStatus
 
 STATUSES = {
@@ -66,10 +67,12 @@ def arguments_of(encoded: str, *, generic: bool) -> Mapping[str, Any]:
 
     Args:
         encoded: Its arguments, as the store has them.
-        generic: Whether it was enqueued by the framework; else the arguments have names of their own.
+        generic: Whether it was enqueued by the framework; else the arguments have names of their own. What the store has dropped is empty.
     """
     values: dict[str, Any] = json.loads(encoded)
-    return values if generic else {"args": [], "kwargs": values}
+    if generic and encoded != DROPPED:
+        return values
+    return {"args": [], "kwargs": values}
 
 
 def _error(failure: Failure) -> TaskError:

@@ -26,6 +26,7 @@ from ..errors import ConfigurationError
 from ..escapes import OURS
 from ..schema.mutations import MutationTask
 from ..status import TaskStatus
+from ..stores.base import DROPPED, Record
 from .decorators import durations, task, task_mutation
 from .default import default_tasks
 from .framework import (
@@ -102,7 +103,7 @@ class DramatiqBackend(BaseTaskBackend):
         task = replace(
             task, backend=self.alias, queue_name=run.queue, priority=run.priority, run_after=run.scheduled_for
         )
-        arguments = arguments_of(record.arguments, generic=name not in _exposed)
+        arguments = arguments_of(_arguments(record), generic=name not in _exposed)
         value = default_tasks.runtime().read_result(run.id) if run.status is TaskStatus.COMPLETED else None
         return result_of(task, run, arguments, backend=self.alias, value=value and json.loads(value))
 
@@ -120,6 +121,15 @@ class DramatiqBackend(BaseTaskBackend):
             return default_tasks.find(task.module_path)
         except KeyError:
             return _declared(self, task, self._settings)
+
+
+def _arguments(record: Record) -> str:
+    """Return what a run was started with; the store drops large ones of runs that are COMPLETED, and the log keeps them."""
+    log = default_tasks.runtime().log
+    if record.arguments != DROPPED or log is None:
+        return record.arguments
+    logged = log.read(record.snapshot.id)
+    return record.arguments if logged is None else logged.arguments
 
 
 def as_mutation(task: AnyTask, *, name: str | None = None, **settings: Any) -> MutationTask[..., Any]:

@@ -387,5 +387,8 @@ WORKER_LOST: Final = Failure(code="WORKER_LOST", message="The worker that ran th
 EXPIRED: Final = Failure(code="EXPIRED", message="The task was not started in time.")
 """The failure of a run whose first attempt comes too late."""
 
+DROPPED: Final = "{}"
+"""The arguments of a run whose own the store has dropped, since it is COMPLETED and they were large."""
+
 LIVE_TTL = timedelta(days=7)
 """How long the record of a run that has not ended is kept, since its last change and beyond its delay."""

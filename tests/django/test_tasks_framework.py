@@ -263,7 +263,7 @@ def test_options_that_mean_nothing_are_told_by_the_checks() -> None:
 
 
 def test_a_worker_process_runs_it(redis_url: str, tmp_path: Path) -> None:
-    """Another process than the one that enqueues, over Redis."""
+    """Another process than the one that enqueues, over Redis; also with arguments that are too large to be kept there."""
     with fresh_namespace(redis_url) as namespace:
         environment = {
             "TEST_TASKS_URL": redis_url,
@@ -281,10 +281,11 @@ def test_a_worker_process_runs_it(redis_url: str, tmp_path: Path) -> None:
                     text=True,
                     check=True,
                 ).stdout
-                for name, args in (("echo", [1, "two"]), ("succeed_at_second", []))
+                for name, args in (("echo", [1, "two"]), ("echo", ["x" * 2000]), ("succeed_at_second", []))
             ]
 
     assert [json.loads(answer) for answer in answers] == [
         {"status": "SUCCESSFUL", "value": [[1, "two"], {}], "attempts": 1},
+        {"status": "SUCCESSFUL", "value": [["x" * 2000], {}], "attempts": 1},
         {"status": "SUCCESSFUL", "value": 2, "attempts": 2},
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser
 from tests.apps.scenarios import Gate
 from tests.browsers import running_browser
 from tests.interop import installed_node
-from tests.shops import Shop, running_shop
+from tests.shops import Shop, fill_database, running_shop
 from tests.sites import Site, running_site
 
 
@@ -29,10 +30,19 @@ def django_site(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield site
 
 
+@pytest.fixture(scope="session")
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of the test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory, run_directory: Path) -> Iterator[Shop]:
     """The sample application, fresh for each module."""
-    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
+    directory = tmp_path_factory.mktemp("shop")
+    fill_database(directory, run_directory)
+    with running_shop(directory) as shop:
         yield shop
 
 
