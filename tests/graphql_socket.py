@@ -148,7 +148,12 @@ class GraphQLSocket:
 
 @asynccontextmanager
 async def graphql_socket(
-    url: str, *, protocol: str = TRANSPORT_WS, user: str | None = None, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    protocol: str = TRANSPORT_WS,
+    user: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    compression: str | None = "deflate",
 ) -> AsyncIterator[GraphQLSocket]:
     """Open a GraphQL websocket for the block.
 
@@ -157,9 +162,13 @@ async def graphql_socket(
         protocol: The subprotocol.
         user: Who is signed in, as the test applications understand it.
         headers: More for the handshake.
+        compression: What the client offers.
     """
     all_headers = {**({"X-User": user} if user else {}), **(headers or {})}
-    async with connect(url, subprotocols=[Subprotocol(protocol)], additional_headers=all_headers) as connection:
+    protocols = [Subprotocol(protocol)]
+    async with connect(
+        url, subprotocols=protocols, additional_headers=all_headers, compression=compression
+    ) as connection:
         socket = GraphQLSocket(connection)
         await socket.greet()
         reader = asyncio.create_task(socket.read())

@@ -179,7 +179,7 @@ async def litestar_dict(schema: strawberry.Schema) -> AsyncIterator[Client]:
     from strawberry.litestar import make_graphql_controller  # noqa: PLC0415
 
     controller = make_graphql_controller(schema, path="/graphql", subscription_protocols=STREAMS)
-    async for client in asgi(litestar.Litestar([controller], middleware=[signed_in])):
+    async for client in asgi(litestar.Litestar([controller], middleware=[signed_in], logging_config=None)):
         yield client
 
 
@@ -195,7 +195,7 @@ async def litestar_struct(schema: strawberry.Schema) -> AsyncIterator[Client]:
     controller = make_graphql_controller(
         schema, path="/graphql", subscription_protocols=STREAMS, context_getter=context
     )
-    async for client in asgi(litestar.Litestar([controller], middleware=[signed_in])):
+    async for client in asgi(litestar.Litestar([controller], middleware=[signed_in], logging_config=None)):
         yield client
 
 

@@ -1,5 +1,8 @@
 """What type checkers say of schemas with tasks: checked by mypy, never run."""
 
+# pyright: reportUnnecessaryTypeIgnoreComment=false
+# The ignores are for mypy alone.
+
 from __future__ import annotations
 
 from typing import assert_type

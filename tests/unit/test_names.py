@@ -22,6 +22,7 @@ NAMES = {
     "TaskQuery",
     "TaskStatus",
     "TaskSubscription",
+    "TaskTimeout",
     "Tasks",
     "Viewer",
 }
