@@ -33,8 +33,9 @@ demo: export DATABASE_URL := $(DATABASE_URL)
 demo: $(VENV)/.demo ## Try it: a page with live tasks (PORT=8000, REDIS_URL=, DATABASE_URL=)
 	@exec $(BIN)/python -m sample_app.demo --end-with-parent
 
+# Where Python was told to write no compiled files, each process would compile the tests anew.
 test: $(VENV)/.dev ## Run all tests (ARGS= for pytest)
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/.dev ## Let faults strike thousands of runs (RUNS=10000 FAULTS=20 SEED=)
 	$(BIN)/python -m tests.faults.chaos --runs $(RUNS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))

@@ -19,7 +19,7 @@ import httpx
 
 from strawberry_tasks.contrib.embedded import EmbeddedServer
 from tests.processes import wait_until
-from tests.programs import ROOT, ManagedWorker, Web
+from tests.programs import PYTHON_PATH, ROOT, ManagedWorker, Web
 
 PASSWORD = "strawberry"
 DATABASE = "shop.sqlite3"
@@ -160,7 +160,7 @@ def _fill(environment: Mapping[str, str]) -> None:
 
 def _manage(environment: Mapping[str, str], *words: str) -> str:
     command = [sys.executable, "-m", "sample_app.manage", *words]
-    all_of_it = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    all_of_it = {**os.environ, "PYTHONPATH": PYTHON_PATH, **environment}
     done = subprocess.run(command, env=all_of_it, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -18,7 +18,7 @@ from strawberry_tasks.django.conf import DjangoSettings
 from strawberry_tasks.django.framework import BaseTaskBackend
 from strawberry_tasks.errors import ConfigurationError, TaskInputError
 from tests.django.sites import running_project
-from tests.programs import ROOT
+from tests.programs import PYTHON_PATH, ROOT
 
 
 class Plain(BaseTaskBackend):
@@ -99,7 +99,7 @@ def test_a_project_that_cannot_work_does_not_start(alias: str, words: str) -> No
     }
     process = subprocess.run(
         [sys.executable, "-m", "django", "check"],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH, **environment},
         cwd=ROOT,
         capture_output=True,
         text=True,

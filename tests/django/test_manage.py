@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import wait_until
-from tests.programs import ROOT, Program
+from tests.programs import PYTHON_PATH, Program
 
 MANAGE = """
 import os, sys
@@ -119,7 +119,7 @@ def project(tmp_path: Path, redis_url: str, namespace: str) -> Project:
     environment = {
         "TASKS_URL": redis_url,
         "TASKS_NAMESPACE": namespace,
-        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{PYTHON_PATH}",
         "DJANGO_SETTINGS_MODULE": "settings",
         # Bytecode is taken for that of a file of the same size that was written in the same second.
         "PYTHONDONTWRITEBYTECODE": "1",

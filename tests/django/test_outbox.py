@@ -26,7 +26,7 @@ from strawberry_tasks.status import TaskStatus
 from tests.django.stages import row, tracked_tasks
 from tests.namespaces import fresh_namespace
 from tests.processes import wait_until
-from tests.programs import ROOT, Worker
+from tests.programs import PYTHON_PATH, ROOT, Worker
 from tests.servers import RedisServer
 
 
@@ -144,7 +144,7 @@ def test_web_processes_are_killed_between_commit_and_send(server: RedisServer, t
         }
         crashing = subprocess.run(
             [sys.executable, "-m", "tests.django.project.crashes", str(count)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**os.environ, "PYTHONPATH": PYTHON_PATH, **environment},
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,8 +16,9 @@ import pytest
 
 from tests.patience import SECONDS
 from tests.processes import descendants, free_port, is_alive, listens, wait_until
+from tests.programs import PYTHON_PATH, ROOT
+from tests.shops import fill_database
 
-ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
 
 
@@ -31,6 +31,7 @@ class Demo:
         # Its own database and files, so that it neither sees nor leaves data; its own process group, as in a terminal.
         environment = {
             **os.environ,
+            "PYTHONPATH": PYTHON_PATH,
             "PORT": str(self.port),
             "REDIS_URL": "",
             "DATABASE_URL": "",
@@ -65,26 +66,10 @@ class Demo:
         assert self.process.poll() is None, self.said
 
 
-@pytest.fixture(scope="module")
-def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the database that the demo prepares; every test gets a copy, which is quicker."""
-    directory = tmp_path_factory.mktemp("sample-data")
-    for command in (["migrate", "--no-input"], ["load_sample_data"]):
-        subprocess.run(
-            [sys.executable, "-m", "sample_app.manage", *command],
-            env={**os.environ, "DATABASE_URL": "", "SAMPLE_APP_VAR": str(directory)},
-            cwd=ROOT,
-            capture_output=True,
-            timeout=START_SECONDS,
-            check=True,
-        )
-    return directory
-
-
 @pytest.fixture
-def demo(tmp_path: Path, sample_data: Path) -> Iterator[Demo]:
-    """A demo that runs; it is ended with the test, however the test ends."""
-    shutil.copytree(sample_data, tmp_path, dirs_exist_ok=True)
+def demo(tmp_path: Path, run_directory: Path) -> Iterator[Demo]:
+    """A demo that runs; it is ended with the test, however the test ends. Its database is there, which is quicker."""
+    fill_database(tmp_path, run_directory)
     demo = Demo(tmp_path)
     try:
         demo.wait_until_running()
