@@ -91,8 +91,8 @@ class DirectoryUploads:
             ConfigurationError: If somebody else has a hand in the default directory.
             OSError: If it cannot be removed.
         """
-        with contextlib.suppress(FileNotFoundError), self._held() as directory:
-            shutil.rmtree(_checked(key), dir_fd=directory)
+        with contextlib.suppress(FileNotFoundError), self._held() as directory, _folder(_checked(key), directory):
+            shutil.rmtree(key, dir_fd=directory)
 
     def _make(self) -> None:
         if not self._is_default:

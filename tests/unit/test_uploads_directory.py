@@ -171,7 +171,7 @@ def test_links_lead_nowhere(tmp_path: Path, part: str) -> None:
     with pytest.raises(OSError, match=r"directory|links"):
         uploads.open(key)
     if part == "folder":
-        with pytest.raises(OSError, match="symbolic link"):
+        with pytest.raises(OSError, match=r"directory|links"):
             uploads.delete(key)
 
     assert (secret / "a.csv").read_bytes() == b"secret"
