@@ -1,5 +1,5 @@
 """The schema for Apollo Federation."""
 
-from .schema.extension import FederationSchema as Schema
+from .schema.subgraph import FederationSchema as Schema
 
 __all__ = ["Schema"]

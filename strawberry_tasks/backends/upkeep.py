@@ -22,6 +22,9 @@ FIRST: Final = (0.0, 1.0)
 PAUSE: Final = (10.0, 20.0)
 """Seconds between two times that the log is looked after, at random; sweeps are no further apart."""
 
+SHORTEST: Final = 0.5
+"""Seconds between two sweeps at least, as with those who watch: a renewal that comes late after a blip still counts."""
+
 
 class Upkeep(Middleware):
     """Looks after the runs of all workers, on a thread of its own while one works.
@@ -75,7 +78,11 @@ class Upkeep(Middleware):
             if time.monotonic() >= next_tending:
                 self._try(self._tend)
                 next_tending = time.monotonic() + random.uniform(*PAUSE)  # noqa: S311 - likewise
-            pause = min(PAUSE[0], self._lease / 8), min(PAUSE[1], self._lease / 4)
+            pause = self._between_sweeps()
+
+    def _between_sweeps(self) -> tuple[float, float]:
+        soonest, latest = min(PAUSE[0], self._lease / 8), min(PAUSE[1], self._lease / 4)
+        return max(soonest, SHORTEST), max(latest, SHORTEST)
 
     def _try(self, action: Callable[[], None]) -> None:
         try:

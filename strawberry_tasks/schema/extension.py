@@ -1,4 +1,4 @@
-"""Schemas whose extensions bring fields: `strawberry.Schema`, and the federation's, with the tasks' fields laid in."""
+"""A schema whose extensions bring fields: `strawberry.Schema` with the tasks' fields laid in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import strawberry
-import strawberry.federation
 from graphql import GraphQLError
 from strawberry.schema.base import BaseSchema
 from strawberry.schema.config import StrawberryConfig
@@ -30,8 +29,7 @@ from .names import build, renamed
 from .outages import OutageLog
 from .registry import Registry, registries_of, the_only
 from .returned import show_handles
-from .roots import BroughtField, Operation, as_class, lay_in, mutation_fields, query_fields, subscription_fields
-from .subgraph import share
+from .roots import BroughtField, Operation, lay_in, mutation_fields, query_fields, subscription_fields
 from .types import UntypedTaskHandle
 
 _REFUSALS = (
@@ -45,7 +43,7 @@ _REFUSALS = (
 _OUTAGES = (StoreUnavailableError, QueueUnavailableError, ObjectUnavailableError, UploadsUnavailableError)
 
 
-class _TasksSchema(BaseSchema):
+class TasksSchema(BaseSchema):
     """Leaves out of the log what any client can provoke, or all of them meet: it would drown in tracebacks."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
@@ -72,7 +70,7 @@ class _TasksSchema(BaseSchema):
         return OutageLog()
 
 
-class Schema(_TasksSchema, strawberry.Schema):
+class Schema(TasksSchema, strawberry.Schema):
     """`strawberry.Schema`, except that `Tasks.extension` brings the tasks' fields along.
 
     Args:
@@ -101,38 +99,13 @@ class Schema(_TasksSchema, strawberry.Schema):
     ) -> None:
         own = {"query": query, "mutation": mutation, "subscription": subscription}
         extensions = tuple(extensions)
-        registry = _registry(extensions)
-        given = _with_tasks(own, types, extensions, config, registry)
+        registry = only_registry(extensions)
+        given = with_tasks(own, types, extensions, config, registry)
         build(partial(super().__init__, **options), given, lambda: self.schema_converter)
         self._complete(own, registry)
 
 
-class FederationSchema(_TasksSchema, strawberry.federation.Schema):
-    """`strawberry.federation.Schema` in the same way as `Schema`."""
-
-    def __init__(
-        self,
-        query: type | None = None,
-        mutation: type | None = None,
-        subscription: type | None = None,
-        *,
-        types: Iterable[Any] = (),
-        extensions: Iterable[Any] = (),
-        config: StrawberryConfig | None = None,
-        **options: Any,
-    ) -> None:
-        own = {"query": query, "mutation": mutation, "subscription": subscription}
-        extensions = tuple(extensions)
-        registry = _registry(extensions)
-        given = _with_tasks(own, types, extensions, config, registry)
-        given["query"] = as_class(given["query"])
-        build(partial(super().__init__, **options), given, lambda: self.schema_converter)
-        self._complete(own, registry)
-        if registry is not None:
-            share(self)
-
-
-def _with_tasks(
+def with_tasks(
     roots: Mapping[str, type | None],
     types: Iterable[Any],
     extensions: Iterable[Any],
@@ -151,7 +124,8 @@ def _with_tasks(
     return {**laid_in, "types": types, "extensions": extensions, "config": config}
 
 
-def _registry(extensions: Iterable[Any]) -> Registry | None:
+def only_registry(extensions: Iterable[Any]) -> Registry | None:
+    """Return the registry of the one `Tasks` among a schema's extensions, ``None`` if there is none."""
     registries = registries_of(extensions)
     return the_only(registries) if registries else None
 

@@ -1,19 +1,54 @@
-"""What makes the types that come with tasks fit into a supergraph with other services that have tasks."""
+"""The schema of a subgraph: what comes with tasks fits into a supergraph with other services that have tasks.
+
+Only who asks for it imports it: the federation's directives take as long to import as all GraphQL types of ours.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import strawberry.federation
 from strawberry.federation.schema_directives import Link, Shareable
 from strawberry.relay import PageInfo
+from strawberry.schema.config import StrawberryConfig
 
+from .extension import TasksSchema, only_registry, with_tasks
+from .names import build
+from .roots import as_class
 from .schedules import TaskSchedule
 from .types import TaskFailure, TaskHandleConnection, TaskHandleEdge, UntypedTaskHandle
 
 _FEDERATION = "https://specs.apollo.dev/federation/"
 _SHARED = (UntypedTaskHandle, TaskFailure, TaskHandleConnection, TaskHandleEdge, TaskSchedule, PageInfo)
+
+
+class FederationSchema(TasksSchema, strawberry.federation.Schema):
+    """`strawberry.federation.Schema` in the same way as `Schema`."""
+
+    def __init__(
+        self,
+        query: type | None = None,
+        mutation: type | None = None,
+        subscription: type | None = None,
+        *,
+        types: Iterable[Any] = (),
+        extensions: Iterable[Any] = (),
+        config: StrawberryConfig | None = None,
+        **options: Any,
+    ) -> None:
+        own = {"query": query, "mutation": mutation, "subscription": subscription}
+        extensions = tuple(extensions)
+        registry = only_registry(extensions)
+        given = with_tasks(own, types, extensions, config, registry)
+        given["query"] = as_class(given["query"])
+        build(partial(super().__init__, **options), given, lambda: self.schema_converter)
+        self._complete(own, registry)
+        if registry is not None:
+            share(self)
 
 
 def share(schema: Any) -> None:
