@@ -171,7 +171,8 @@ class _Interruption:
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
-        self._lock = threading.Lock()
+        # Reentrant: what strikes while the thread leaves has it leave once more.
+        self._lock = threading.RLock()
         self._inside = True
         self._raised: type[BaseException] | None = None
         self._timers: list[threading.Timer] = []
